@@ -1,0 +1,1 @@
+"""Who may try: rate limits."""

@@ -1,0 +1,1 @@
+"""The demo sale, loaded from data files."""

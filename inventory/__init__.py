@@ -1,0 +1,1 @@
+"""Stock in Redis, changed by these scripts and by nothing else."""

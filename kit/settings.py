@@ -1,0 +1,141 @@
+"""Every setting of a deployment, read from FLASHSALE_ environment variables."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEVELOPMENT_SECRET = "development-secret-not-for-production"  # noqa: S105 - named for what it is
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one line that names it."""
+
+
+class Limits(BaseSettings):
+    """How often somebody may try; a window counts bursts, a bucket the sustained rate.
+
+    `*_burst` is the most attempts in `*_window_seconds`; `*_per_second` refills a bucket that
+    holds `*_burst`. Buyers are limited strictly, addresses loosely: an office shares one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="FLASHSALE_LIMIT_", extra="ignore")
+
+    sign_in_burst: int = Field(10, ge=1, description="sign-ins per account and window")
+    sign_in_window_seconds: int = Field(60, ge=1)
+    sign_in_per_second: float = Field(1.0, gt=0)
+    sign_in_address_burst: int = Field(2_000, ge=1)
+    sign_in_address_window_seconds: int = Field(60, ge=1)
+    sign_in_address_per_second: float = Field(50.0, gt=0)
+    cart_burst: int = Field(250, ge=1, description="cart operations per buyer and window")
+    cart_window_seconds: int = Field(10, ge=1)
+    cart_per_second: float = Field(10.0, gt=0)
+    cart_address_burst: int = Field(20_000, ge=1)
+    cart_address_window_seconds: int = Field(10, ge=1)
+    cart_address_per_second: float = Field(2_000.0, gt=0)
+    order_burst: int = Field(30, ge=1, description="checkouts and orders per buyer and window")
+    order_window_seconds: int = Field(10, ge=1)
+    order_per_second: float = Field(2.0, gt=0)
+    order_address_burst: int = Field(20_000, ge=1)
+    order_address_window_seconds: int = Field(10, ge=1)
+    order_address_per_second: float = Field(2_000.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """One deployment. See the table in README.md for what each setting does."""
+
+    model_config = SettingsConfigDict(env_prefix="FLASHSALE_", extra="ignore")
+
+    # Where the stores are. `flashsale up` fills in what is empty with servers of its own.
+    database_url: str = Field("", description="PostgreSQL, postgresql://user:password@host/db")
+    redis_url: str = Field("", description="Redis >= 7 or Valkey, redis://host:6379/0")
+    mongo_url: str = Field("", description="MongoDB, mongodb://host:27017/flashsale")
+
+    # Money
+    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="ISO 4217, one per deployment")
+    stripe_api_key: SecretStr = Field(SecretStr(""), description="sk_...")
+    stripe_publishable_key: str = Field("", description="pk_..., handed to storefronts")
+    stripe_api_base: str = Field("", description="empty: Stripe itself; else the sandbox")
+    stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="whsec_...")
+    intents_per_second: float = Field(25.0, gt=0, description="pace of opening payment intents")
+
+    # The edge
+    host: str = Field("127.0.0.1", description="address that serve listens on")
+    port: int = Field(8000, ge=1, le=65535)
+    sandbox_port: int = Field(8001, ge=1, le=65535)
+    api_processes: int = Field(1, ge=1, le=64)
+    public_url: str = Field("", description="https://shop.example; empty: as the request came in")
+    public_origins: CommaList = Field((), description="origins whose pages may call, by comma")
+    trusted_proxies: str = Field("", description="addresses whose X-Forwarded-For is believed")
+    secret_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_SECRET), min_length=16, description="signs cursors and sign-in state"
+    )
+
+    # The sale
+    hold_seconds: int = Field(600, ge=1, le=86_400, description="a hold lapses after")
+    checkout_seconds: int = Field(900, ge=1, le=86_400, description="a frozen hold's hard cap")
+    payment_seconds: int = Field(900, ge=1, le=86_400, description="an unpaid order expires after")
+    hold_notice_seconds: int = Field(60, ge=1, description="a notice this long before a lapse")
+    session_days: int = Field(30, ge=1, le=365)
+    poll_payment_seconds: float = Field(60.0, gt=0, description="ask the provider after silence")
+
+    # Messages
+    smtp_url: str = Field("", description="smtp://user:password@host:587; empty: the log")
+    mail_from: str = Field("orders@flashsale.example")
+
+    # Sign-in with an OpenID Connect provider
+    oidc_issuer: str = Field("", description="https://accounts.example; empty: not offered")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+
+    # Bounds
+    postgres_pool: int = Field(12, ge=2, le=200, description="hot-path connections per process")
+    redis_pool: int = Field(48, ge=4, le=1000, description="connections per process")
+    body_bytes: int = Field(65_536, ge=1024)
+    query_depth: int = Field(15, ge=1)
+    query_aliases: int = Field(100, ge=1)
+    query_tokens: int = Field(1_000, ge=1)
+    query_directives: int = Field(5, ge=1, description="repeated on one field")
+    query_cost: int = Field(20_000, ge=1)
+    socket_operations: int = Field(100, ge=1, description="at once on one socket")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    limit: Limits = Field(default_factory=Limits)
+
+    @field_validator("public_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the environment; `given` wins over it.
+
+    Raises:
+        SettingsError: with one line that names the variable and what is wrong with it.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type] # values are validated by pydantic
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        prefix = "FLASHSALE_LIMIT_" if error.title == "Limits" else "FLASHSALE_"
+        name = prefix + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}: {first['msg']}. See the table of settings in README.md.") from None
+
+
+def require_stores(settings: Settings) -> None:
+    """Refuse to start without the three stores.
+
+    Raises:
+        SettingsError: naming the first that has no URL.
+    """
+    for name in ("database_url", "redis_url", "mongo_url"):
+        if not getattr(settings, name):
+            raise SettingsError(
+                f"FLASHSALE_{name.upper()} is not set. Set it, or run `flashsale up`, "
+                "which starts its own stores."
+            )

@@ -1,0 +1,1 @@
+"""Dataloaders: keys in, values out, in the same order."""

@@ -1,0 +1,1 @@
+"""Records: Tortoise models on Postgres, Beanie documents on MongoDB, and their migrations."""

@@ -1,0 +1,1 @@
+"""Schema migrations, oldest first; they only add (see docs/style.md)."""

@@ -1,0 +1,1 @@
+"""Use cases: the only place where stock, money and records meet."""

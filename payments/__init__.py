@@ -1,0 +1,1 @@
+"""Money: the gateway, the provider behind it, and its events."""

@@ -1,0 +1,1 @@
+"""Fields that push, and the hub they read from."""
