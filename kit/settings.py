@@ -124,7 +124,8 @@ def load_settings(**given: object) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         prefix = "FLASHSALE_LIMIT_" if error.title == "Limits" else "FLASHSALE_"
         name = prefix + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg']}. See the table of settings in README.md.") from None
+        message = f"{name}: {first['msg']}. See the table of settings in README.md."
+        raise SettingsError(message) from None
 
 
 def require_stores(settings: Settings) -> None:
