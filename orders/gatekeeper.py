@@ -1,0 +1,160 @@
+"""Opens the gate of a deal, and rebuilds it from Postgres when Redis has forgotten it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+import structlog
+from redis.exceptions import RedisError
+
+from inventory.errors import StaleEpoch
+from inventory.stock import Counters, GateSnapshot, Stock
+from kit.clock import to_ms
+from notifications.announcements import Announcer, StockNews
+from orders.dealbook import DealBook
+from orders.errors import NotFound, TryLater
+from orders.statements import sql
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+# 'gate' in ASCII: the advisory lock that spares two processes the same rebuild. The epoch, not
+# this lock, is what makes a rebuild safe (protocol rule 5).
+GATE_LOCK = 0x67617465
+# Stale once because ours was old, once because the gate was lost, once because both happened.
+MOST_ATTEMPTS = 3
+
+
+class Gatekeeper:
+    """Runs an attempt at a deal's gate under the present epoch, rebuilding the gate if it must."""
+
+    def __init__(
+        self, *, stock: Stock, pool: asyncpg.Pool, dealbook: DealBook, announcer: Announcer
+    ) -> None:
+        self._stock = stock
+        self._pool = pool
+        self._dealbook = dealbook
+        self._announcer = announcer
+        self._rebuilding: dict[str, asyncio.Task[None]] = {}
+
+    async def at_gate(self, deal_id: str, attempt: Callable[[int], Awaitable[T]]) -> T:
+        """What `attempt(epoch)` answers; repeated under a newer epoch when the gate has moved.
+
+        Raises:
+            NotFound: there is no such deal.
+            TryLater: Redis is out of reach, or is being rebuilt; a repeat with the same operation
+                id is safe.
+        """
+        for _ in range(MOST_ATTEMPTS):
+            deal = await self._dealbook.get(deal_id)
+            if deal is None:
+                raise NotFound("deal")
+            try:
+                return await attempt(deal.epoch)
+            except StaleEpoch as stale:
+                self._dealbook.drop(deal_id)
+                if stale.gate_epoch is None or stale.gate_epoch <= deal.epoch:
+                    await self._reopen(deal_id, above=deal.epoch)
+            except (RedisError, OSError) as error:
+                log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
+                raise TryLater(
+                    retry_after_ms=1_000, reason="the stock is out of reach"
+                ) from error
+        raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
+
+    async def announce(self, counters: Counters) -> None:
+        """Tell everybody a deal's counters, as a script answered them."""
+        await self._announcer.stock(
+            StockNews(
+                deal_id=counters.deal_id,
+                epoch=counters.epoch,
+                version=counters.version,
+                allotment=counters.allotment,
+                available=counters.available,
+                held=counters.held,
+                sold=counters.committed,
+                as_of_ms=counters.as_of_ms,
+            )
+        )
+
+    async def rebuild(self, deal_id: str, *, above: int) -> None:
+        """Open the gate under an epoch higher than `above`, unless somebody has done so already.
+
+        Protocol rule 5: raise the epoch in Postgres first, then read, then write the gate. May be
+        repeated, and by several processes at once.
+
+        Raises:
+            redis.RedisError: the epoch is raised and the gate is not open; call again.
+        """
+        async with self._pool.acquire() as connection:
+            await connection.execute("SELECT pg_advisory_lock($1, hashtext($2))", GATE_LOCK, deal_id)
+            try:
+                raised = await connection.fetchval(
+                    "UPDATE deals SET epoch = epoch + 1 WHERE id = $1 AND epoch <= $2"
+                    " RETURNING epoch",
+                    deal_id,
+                    above,
+                )
+                if raised is None:
+                    return
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    snapshot = await self._read(connection, deal_id)
+                if snapshot is None:
+                    return
+                counters = await self._stock.rebuild(snapshot)
+            finally:
+                await connection.execute(
+                    "SELECT pg_advisory_unlock($1, hashtext($2))", GATE_LOCK, deal_id
+                )
+                self._dealbook.drop(deal_id)
+        log.info("gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available)
+        await self.announce(counters)
+
+    async def _reopen(self, deal_id: str, *, above: int) -> None:
+        """One rebuild for all callers of this process that wait for it."""
+        task = self._rebuilding.get(deal_id)
+        if task is None:
+            task = asyncio.create_task(self.rebuild(deal_id, above=above), name=f"gate {deal_id}")
+            self._rebuilding[deal_id] = task
+            task.add_done_callback(lambda _: self._rebuilding.pop(deal_id, None))
+        try:
+            await asyncio.shield(task)
+        except (RedisError, OSError) as error:
+            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+
+    async def _read(
+        self, connection: asyncpg.pool.PoolConnectionProxy, deal_id: str
+    ) -> GateSnapshot | None:
+        deal = await connection.fetchrow(sql("gate_deal"), deal_id)
+        if deal is None:
+            return None
+        orders = await connection.fetch(sql("gate_orders"), deal_id)
+        buyers = await connection.fetch(
+            "SELECT user_id, units FROM deal_buyers WHERE deal_id = $1 AND units > 0", deal_id
+        )
+        claimed = 1  # the rank of an order that is not paid yet, protocol rule 4
+        return GateSnapshot(
+            deal_id=deal_id,
+            epoch=deal["epoch"],
+            revision=deal["revision"],
+            allotment=deal["allotment"],
+            sold=deal["sold"],
+            opens_ms=to_ms(deal["starts_at"]),
+            closes_ms=to_ms(deal["ends_at"]),
+            limit=deal["purchase_limit"],
+            paused=deal["paused_at"] is not None,
+            claims=[
+                (row["order_id"], row["user_id"], row["quantity"], row["rank"])
+                for row in orders
+                if row["owns_units"] and row["rank"] == claimed
+            ],
+            ranks={
+                row["order_id"]: row["rank"]
+                for row in orders
+                if not (row["owns_units"] and row["rank"] == claimed)
+            },
+            bought={row["user_id"]: row["units"] for row in buyers},
+            run_id=await self._stock.run_id(),
+        )

@@ -1,0 +1,62 @@
+"""Work staged in the transaction that causes it: at least once, each made to be repeated."""
+
+from datetime import timedelta
+from typing import Any, Final, cast
+
+import asyncpg
+import orjson
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.queries import Queries
+
+from orders.ledger import Connection
+
+ORDERS_PLACED: Final = "orders_placed"
+"""{"orders": [[user_id, order_id], ...]}: confirm the claims, open missing intents."""
+
+GATE_MESSAGE: Final = "gate_message"
+"""{"deal_id", "order_id", "user_id", "units", "epoch", "rank"}: protocol rule 4."""
+
+SETTLE: Final = "settle"
+"""{"user_id", "order_id"}: compare an order with its payments and go on from there."""
+
+PAYMENT_EVENT: Final = "payment_event"
+"""{"event_id"}: a webhook in the inbox is to be handled."""
+
+REFUND: Final = "refund"
+"""{"user_id", "order_id", "intent_id", "amount_minor"}: send money back, once."""
+
+SEND_MAIL: Final = "send_mail"
+"""A message to a buyer, staged with the fact it tells."""
+
+DEAL_CHANGED: Final = "deal_changed"
+"""{"deal_id"}: tell the gate the deal's present terms."""
+
+STOCK_ADDED: Final = "stock_added"
+"""{"deal_id", "delta", "epoch", "operation_id"}: units that Postgres gave; tell the gate."""
+
+
+async def stage(
+    connection: Connection, name: str, payload: dict[str, Any], *, after: timedelta | None = None
+) -> None:
+    """Queue one job in the running transaction; it exists if and only if that commits."""
+    await stage_many(connection, name, [payload], after=after)
+
+
+async def stage_many(
+    connection: Connection,
+    name: str,
+    payloads: list[dict[str, Any]],
+    *,
+    after: timedelta | None = None,
+) -> None:
+    """Queue jobs of one kind in the running transaction, with one statement."""
+    if not payloads:
+        return
+    # The driver only fetches and executes; a pool's proxy does that as a connection does.
+    queries = Queries(AsyncpgDriver(cast("asyncpg.Connection", connection)))
+    await queries.enqueue(
+        [name] * len(payloads),
+        [orjson.dumps(payload) for payload in payloads],
+        [0] * len(payloads),
+        [after or timedelta(0)] * len(payloads),
+    )
