@@ -1,6 +1,8 @@
 """The one place where the server asks what time it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -19,6 +21,16 @@ def to_ms(moment: datetime) -> int:
 def from_ms(unix_ms: int) -> datetime:
     """The aware UTC moment of a Unix time in milliseconds."""
     return datetime.fromtimestamp(unix_ms / 1000, UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Unix time in whole microseconds: as exact as Postgres keeps it, so that keysets are exact."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(unix_micros: int) -> datetime:
+    """The aware UTC moment of a Unix time in microseconds."""
+    return _EPOCH + timedelta(microseconds=unix_micros)
 
 
 def iso_ms(moment: datetime) -> str:

@@ -82,6 +82,7 @@ class Order(Model):
     placed_at = fields.DatetimeField()
     payment_due_at = fields.DatetimeField()
     checked_at = fields.DatetimeField()
+    paid_by = fields.TextField(null=True)
     updated_at = fields.DatetimeField()
 
     class Meta:

@@ -222,7 +222,16 @@ async def _write(
     await jobs.stage(
         connection,
         jobs.ORDERS_PLACED,
-        {"orders": [[d.user_id, d.order_id] for d in winners]},
+        {
+            "orders": [
+                {
+                    "user_id": d.user_id,
+                    "order_id": d.order_id,
+                    "lines": [[line.deal_id, line.quantity, line.epoch] for line in d.lines],
+                }
+                for d in winners
+            ]
+        },
         after=INTENT_GRACE,
     )
 

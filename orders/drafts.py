@@ -2,9 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from kit.ids import sibling
 from kit.money import Money
+
+CLAIMED: Final = 1
+SOLD: Final = 2
+FREED: Final = 3
+SOLD_AGAIN: Final = 4
+FREED_AGAIN: Final = 5
+"""Ranks of the messages from Postgres to the gate about one order (protocol rule 4)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from inventory.stock import Counters, GateSnapshot, Stock
 from kit.clock import to_ms
 from notifications.announcements import Announcer, StockNews
 from orders.dealbook import DealBook
+from orders.drafts import CLAIMED
 from orders.errors import NotFound, TryLater
 from orders.statements import sql
 
@@ -55,13 +56,10 @@ class Gatekeeper:
                 return await attempt(deal.epoch)
             except StaleEpoch as stale:
                 self._dealbook.drop(deal_id)
-                if stale.gate_epoch is None or stale.gate_epoch <= deal.epoch:
-                    await self._reopen(deal_id, above=deal.epoch)
+                await self._catch_up(deal_id, ours=deal.epoch, gates=stale.gate_epoch)
             except (RedisError, OSError) as error:
                 log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
-                raise TryLater(
-                    retry_after_ms=1_000, reason="the stock is out of reach"
-                ) from error
+                raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
         raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
 
     async def announce(self, counters: Counters) -> None:
@@ -89,11 +87,12 @@ class Gatekeeper:
             redis.RedisError: the epoch is raised and the gate is not open; call again.
         """
         async with self._pool.acquire() as connection:
-            await connection.execute("SELECT pg_advisory_lock($1, hashtext($2))", GATE_LOCK, deal_id)
+            await connection.execute(
+                "SELECT pg_advisory_lock($1, hashtext($2))", GATE_LOCK, deal_id
+            )
             try:
                 raised = await connection.fetchval(
-                    "UPDATE deals SET epoch = epoch + 1 WHERE id = $1 AND epoch <= $2"
-                    " RETURNING epoch",
+                    "UPDATE deals SET epoch = $2 + 1 WHERE id = $1 AND epoch <= $2 RETURNING epoch",
                     deal_id,
                     above,
                 )
@@ -109,8 +108,20 @@ class Gatekeeper:
                     "SELECT pg_advisory_unlock($1, hashtext($2))", GATE_LOCK, deal_id
                 )
                 self._dealbook.drop(deal_id)
-        log.info("gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available)
+        log.info(
+            "gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available
+        )
         await self.announce(counters)
+
+    async def _catch_up(self, deal_id: str, *, ours: int, gates: int | None) -> None:
+        """Reopen a gate that is lost or behind; where ours was behind, the next read mends it."""
+        if gates is not None and gates > ours:
+            deal = await self._dealbook.get(deal_id)
+            if deal is None or deal.epoch >= gates:
+                return
+            # A gate ahead of Postgres: Postgres was restored from a backup.
+            ours = gates
+        await self._reopen(deal_id, above=ours)
 
     async def _reopen(self, deal_id: str, *, above: int) -> None:
         """One rebuild for all callers of this process that wait for it."""
@@ -134,7 +145,6 @@ class Gatekeeper:
         buyers = await connection.fetch(
             "SELECT user_id, units FROM deal_buyers WHERE deal_id = $1 AND units > 0", deal_id
         )
-        claimed = 1  # the rank of an order that is not paid yet, protocol rule 4
         return GateSnapshot(
             deal_id=deal_id,
             epoch=deal["epoch"],
@@ -148,12 +158,12 @@ class Gatekeeper:
             claims=[
                 (row["order_id"], row["user_id"], row["quantity"], row["rank"])
                 for row in orders
-                if row["owns_units"] and row["rank"] == claimed
+                if row["owns_units"] and row["rank"] == CLAIMED
             ],
             ranks={
                 row["order_id"]: row["rank"]
                 for row in orders
-                if not (row["owns_units"] and row["rank"] == claimed)
+                if not (row["owns_units"] and row["rank"] == CLAIMED)
             },
             bought={row["user_id"]: row["units"] for row in buyers},
             run_id=await self._stock.run_id(),

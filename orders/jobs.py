@@ -11,7 +11,8 @@ from pgqueuer.queries import Queries
 from orders.ledger import Connection
 
 ORDERS_PLACED: Final = "orders_placed"
-"""{"orders": [[user_id, order_id], ...]}: confirm the claims, open missing intents."""
+"""{"orders": [{"user_id", "order_id", "lines": [[deal_id, units, epoch]]}]}: confirm the claims at
+the gate, open the payment intents that are still missing."""
 
 GATE_MESSAGE: Final = "gate_message"
 """{"deal_id", "order_id", "user_id", "units", "epoch", "rank"}: protocol rule 4."""
@@ -24,9 +25,6 @@ PAYMENT_EVENT: Final = "payment_event"
 
 REFUND: Final = "refund"
 """{"user_id", "order_id", "intent_id", "amount_minor"}: send money back, once."""
-
-SEND_MAIL: Final = "send_mail"
-"""A message to a buyer, staged with the fact it tells."""
 
 DEAL_CHANGED: Final = "deal_changed"
 """{"deal_id"}: tell the gate the deal's present terms."""

@@ -125,6 +125,7 @@ CREATE TABLE orders (
     placed_at      timestamptz NOT NULL,
     payment_due_at timestamptz NOT NULL,
     checked_at     timestamptz NOT NULL,              -- when the provider was last heard of
+    paid_by        text COLLATE "C",                  -- the payment intent that paid it
     updated_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (user_id, id),
     CONSTRAINT one_order_per_checkout UNIQUE (user_id, checkout_id)

@@ -1,0 +1,248 @@
+"""The cart: what a buyer holds, changed at the gate and nowhere else."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import structlog
+from redis.exceptions import RedisError
+
+from inventory.carts import CartIndex, Noted
+from inventory.errors import CartFull, KeyReused
+from inventory.errors import DealNotLive as GateNotLive
+from inventory.errors import PurchaseLimitReached as GateLimitReached
+from inventory.errors import SoldOut as GateSoldOut
+from inventory.stock import Hold, HoldAnswer, HoldState, Stock
+from kit.clock import Clock, from_ms
+from kit.ids import is_id, new_id
+from kit.settings import Settings
+from notifications.announcements import Announcer
+from orders.dealbook import DealBook
+from orders.errors import (
+    DealNotLive,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NotFound,
+    PurchaseLimitReached,
+    SoldOut,
+    TryLater,
+)
+from orders.gatekeeper import Gatekeeper
+from orders.phases import phase_of
+from orders.supersession import Supersession
+
+log = structlog.get_logger()
+
+# A client that repeats an addToCart does so within the day.
+KEY_LIFE = timedelta(hours=24)
+MOST_KEY_CHARACTERS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """One deal in a cart and the hold behind it."""
+
+    deal_id: str
+    units: int
+    state: HoldState
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    """What a buyer holds right now, in the order of adding."""
+
+    user_id: str
+    lines: list[CartLine]
+
+
+class Carts:
+    """Adds to a cart, changes it, reads it. Every change is one script at the deal's gate."""
+
+    def __init__(
+        self,
+        *,
+        stock: Stock,
+        index: CartIndex,
+        gatekeeper: Gatekeeper,
+        dealbook: DealBook,
+        supersession: Supersession,
+        announcer: Announcer,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._stock = stock
+        self._index = index
+        self._gatekeeper = gatekeeper
+        self._dealbook = dealbook
+        self._supersession = supersession
+        self._announcer = announcer
+        self._clock = clock
+        self._hold_for = timedelta(seconds=settings.hold_seconds)
+
+    async def add(self, user_id: str, *, deal_id: str, quantity: int, key: str | None) -> CartView:
+        """Hold `quantity` more units of a deal. With a key it may be repeated: one effect.
+
+        A refusal leaves nothing behind, so the same key may try again.
+
+        Raises:
+            InvalidInput, NotFound, IdempotencyKeyReused, SoldOut, PurchaseLimitReached,
+            DealNotLive: nothing was written.
+            TryLater: the outcome is unknown; repeat with the same key.
+        """
+        if quantity < 1:
+            raise InvalidInput("quantity", "The quantity must be at least 1.")
+        if key is not None:
+            check_key(key)
+        await self._known_deal(deal_id)
+        noted = await self._note(user_id, deal_id, key=key, fingerprint=f"{deal_id}:{quantity}")
+        if noted.state == "DONE":
+            return await self.read(user_id)
+        try:
+            view = await self._change(user_id, deal_id, quantity, "add", noted, key=key)
+        except (SoldOut, PurchaseLimitReached, DealNotLive, NotFound):
+            if key is not None:
+                await self._index.drop_key(user_id, key)
+            raise
+        if key is not None:
+            await self._index.finish_key(user_id, key)
+        return view
+
+    async def change(self, user_id: str, *, deal_id: str, quantity: int) -> CartView:
+        """Make the buyer's hold on a deal `quantity` units; 0 removes it. May be repeated.
+
+        Raises:
+            InvalidInput, NotFound, SoldOut, PurchaseLimitReached, DealNotLive: nothing was written.
+            TryLater: the outcome is unknown; repeat.
+        """
+        if quantity < 0:
+            raise InvalidInput("quantity", "The quantity must be at least 0.")
+        if quantity == 0:
+            return await self.remove(user_id, deal_id=deal_id)
+        await self._known_deal(deal_id)
+        noted = await self._note(user_id, deal_id)
+        return await self._change(user_id, deal_id, quantity, "set", noted)
+
+    async def remove(self, user_id: str, *, deal_id: str) -> CartView:
+        """Give a hold back. May be repeated: the second time there is nothing to remove.
+
+        Raises:
+            NotFound: the deal is not in the cart.
+            TryLater: the outcome is unknown; repeat.
+        """
+        await self._known_deal(deal_id)
+        try:
+            holds = await self._stock.read_holds(user_id, [deal_id])
+        except (RedisError, OSError) as error:
+            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+        if deal_id not in holds:
+            raise NotFound("item in your cart")
+        noted = await self._note(user_id, deal_id)
+        view = await self._change(user_id, deal_id, 0, "set", noted)
+        await self._index.forget(user_id, deal_id)
+        return view
+
+    async def read(self, user_id: str) -> CartView:
+        """What the buyer holds now. Lapsed holds are not shown.
+
+        Raises:
+            TryLater: Redis is out of reach.
+        """
+        try:
+            deal_ids = await self._index.deals(user_id)
+            holds = await self._stock.read_holds(user_id, deal_ids) if deal_ids else {}
+        except (RedisError, OSError) as error:
+            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+        return CartView(user_id, [line_of(holds[id_]) for id_ in deal_ids if id_ in holds])
+
+    async def _known_deal(self, deal_id: str) -> None:
+        if not is_id("deal", deal_id) or await self._dealbook.get(deal_id) is None:
+            raise NotFound("deal")
+
+    async def _note(
+        self, user_id: str, deal_id: str, *, key: str | None = None, fingerprint: str = ""
+    ) -> Noted:
+        """Write the deal into the cart before the hold, so that no hold is invisible."""
+        try:
+            return await self._index.note(
+                user_id, deal_id, key=key, fingerprint=fingerprint, keep_for=KEY_LIFE
+            )
+        except KeyReused:
+            raise IdempotencyKeyReused from None
+        except CartFull as full:
+            raise InvalidInput("dealId", str(full)) from None
+        except (RedisError, OSError) as error:
+            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+
+    async def _change(
+        self,
+        user_id: str,
+        deal_id: str,
+        quantity: int,
+        mode: Literal["add", "set"],
+        noted: Noted,
+        *,
+        key: str | None = None,
+    ) -> CartView:
+        """Change the hold at the gate, then tell everybody whom it concerns."""
+        # The client library repeats a script after a lost reply: the id makes the repeat harmless.
+        operation_id = new_id("req") if key is None else hashlib.sha256(key.encode()).hexdigest()
+
+        async def set_hold(epoch: int) -> HoldAnswer:
+            return await self._stock.set_hold(
+                deal_id,
+                user_id,
+                quantity,
+                mode=mode,
+                epoch=epoch,
+                operation_id=operation_id,
+                hold_for=self._hold_for,
+            )
+
+        try:
+            answer = await self._gatekeeper.at_gate(deal_id, set_hold)
+        except GateSoldOut as refusal:
+            raise SoldOut(deal_id, available=refusal.available) from None
+        except GateLimitReached as refusal:
+            raise PurchaseLimitReached(
+                deal_id, limit=refusal.limit, already_yours=refusal.already_yours
+            ) from None
+        except GateNotLive:
+            raise await self._not_live(deal_id) from None
+        if answer.changed:
+            await self._supersession.cart_changed(user_id, noted.open_checkout)
+            await self._gatekeeper.announce(answer.counters)
+            await self._announcer.cart(user_id)
+        for buyer_id in answer.lapsed:
+            await self._announcer.cart(buyer_id)
+        return await self.read(user_id)
+
+    async def _not_live(self, deal_id: str) -> DealNotLive | NotFound:
+        self._dealbook.drop(deal_id)
+        deal = await self._dealbook.get(deal_id)
+        if deal is None:
+            return NotFound("deal")
+        return DealNotLive(
+            deal_id,
+            phase=phase_of(deal, self._clock.now()),
+            starts_at=deal.starts_at,
+            ends_at=deal.ends_at,
+        )
+
+
+def line_of(hold: Hold) -> CartLine:
+    """The cart's line for a hold."""
+    return CartLine(hold.deal_id, hold.units, hold.state, from_ms(hold.deadline_ms))
+
+
+def check_key(key: str) -> None:
+    """Refuse an idempotency key that is empty, long, or not printable ASCII.
+
+    Raises:
+        InvalidInput: saying what would be right.
+    """
+    if not (0 < len(key) <= MOST_KEY_CHARACTERS and key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            "idempotencyKey", f"1 to {MOST_KEY_CHARACTERS} printable ASCII characters, please."
+        )

@@ -1,0 +1,143 @@
+"""What becomes of an order, given its payments and the time: one pure function, asked by all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Literal, assert_never
+
+from kit.money import Money
+
+OrderStatus = Literal[
+    "PENDING_PAYMENT",
+    "CANCELLING",
+    "CANCELLED",
+    "EXPIRING",
+    "EXPIRED",
+    "PAID",
+    "REFUND_PENDING",
+    "REFUNDED",
+    "UNDER_REVIEW",
+    "ABANDONED",
+]
+
+
+class Effect(Enum):
+    """What has to happen with a decision; the first four touch units or the buyer, once."""
+
+    COMMIT_UNITS = auto()
+    FREE_UNITS = auto()
+    CONFIRM_TO_BUYER = auto()
+    ALERT = auto()
+    OPEN_INTENT = auto()
+    CANCEL_INTENTS = auto()
+    REFUND_CAPTURES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """What an order's row says."""
+
+    status: OrderStatus
+    total: Money
+    payment_due_at: datetime
+    paid_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money that the provider has taken for an order, and that was not sent back."""
+
+    intent_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """All intents of an order together (protocol rule 8), as the provider tells them."""
+
+    known: int
+    open: int  # intents that can still move money
+    captures: tuple[Capture, ...]  # in order of their intents' creation
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The next status (or the same one) and what has to happen with it."""
+
+    status: OrderStatus
+    effects: tuple[Effect, ...] = ()
+    paid_by: str | None = None
+    refund: tuple[Capture, ...] = ()
+
+
+def decide(order: OrderFacts, payment: PaymentFacts, now: datetime) -> Decision:
+    """Where an order goes from here. Lost, late, repeated and shuffled events end the same way.
+
+    Nothing is freed while an intent can still move money, or before an intent is known: an intent
+    whose creation had an unknown outcome is created again with the same key first (rule 7).
+    """
+    match order.status:
+        case "PENDING_PAYMENT":
+            return _pending(order, payment, now)
+        case "EXPIRING" | "CANCELLING":
+            return _closing(order, payment)
+        case "EXPIRED" | "CANCELLED":
+            return _closed(order, payment)
+        case "PAID":
+            return _paid(order, payment)
+        case "REFUND_PENDING":
+            if payment.captures:
+                return Decision(
+                    "REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=payment.captures
+                )
+            return Decision("REFUNDED")
+        case "REFUNDED" | "UNDER_REVIEW" | "ABANDONED":
+            return Decision(order.status)
+        case _:
+            assert_never(order.status)
+
+
+def _pending(order: OrderFacts, payment: PaymentFacts, now: datetime) -> Decision:
+    if payment.captures:
+        return _captured(order, payment)
+    if now >= order.payment_due_at:
+        return Decision("EXPIRING", (Effect.CANCEL_INTENTS,))
+    if not payment.known:
+        return Decision("PENDING_PAYMENT", (Effect.OPEN_INTENT,))
+    return Decision("PENDING_PAYMENT")
+
+
+def _closing(order: OrderFacts, payment: PaymentFacts) -> Decision:
+    if payment.captures:
+        return _captured(order, payment)
+    if payment.open or not payment.known:
+        return Decision(order.status, (Effect.CANCEL_INTENTS,))
+    ended: OrderStatus = "EXPIRED" if order.status == "EXPIRING" else "CANCELLED"
+    return Decision(ended, (Effect.FREE_UNITS,))
+
+
+def _closed(order: OrderFacts, payment: PaymentFacts) -> Decision:
+    """The units are gone already: late money goes back (rule 10: it frees nothing)."""
+    if payment.captures:
+        return Decision("REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=payment.captures)
+    if payment.open:
+        return Decision(order.status, (Effect.CANCEL_INTENTS,))
+    return Decision(order.status)
+
+
+def _captured(order: OrderFacts, payment: PaymentFacts) -> Decision:
+    first = payment.captures[0]
+    if first.amount != order.total:
+        return Decision("UNDER_REVIEW", (Effect.ALERT,))
+    return Decision("PAID", (Effect.COMMIT_UNITS, Effect.CONFIRM_TO_BUYER), paid_by=first.intent_id)
+
+
+def _paid(order: OrderFacts, payment: PaymentFacts) -> Decision:
+    """One captured payment per order: every other one goes back."""
+    effects: list[Effect] = []
+    extra = tuple(c for c in payment.captures if c.intent_id != order.paid_by)
+    if extra:
+        effects.append(Effect.REFUND_CAPTURES)
+    if payment.open:
+        effects.append(Effect.CANCEL_INTENTS)
+    return Decision("PAID", tuple(effects), refund=extra)

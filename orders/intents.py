@@ -1,0 +1,192 @@
+"""Payment intents of orders: opened once, cancelled before units are freed, remembered all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from kit.money import Money
+from orders.decision import Capture, PaymentFacts
+from orders.errors import TryLater
+from payments.errors import ProviderRefused, ProviderUnreachable
+from payments.gateway import Gateway, Intent, OpenIntent
+
+log = structlog.get_logger()
+
+# Neither can move money any more.
+_ENDED = ("CANCELLED", "REFUNDED")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """What an intent is opened for."""
+
+    user_id: str
+    order_id: str
+    number: str
+    total: Money
+
+
+class Intents:
+    """Talks to the provider about an order's intents and writes down what it says."""
+
+    def __init__(self, *, pool: asyncpg.Pool, gateway: Gateway) -> None:
+        self._pool = pool
+        self._gateway = gateway
+
+    async def open_quietly(self, user_id: str, order_id: str) -> None:
+        """Open the intent of an order that has just been placed; a job repeats what fails here."""
+        try:
+            row = await self._pool.fetchrow(
+                "SELECT number, total_minor, currency FROM orders WHERE user_id = $1 AND id = $2",
+                user_id,
+                order_id,
+            )
+            if row is not None:
+                total = Money(row["total_minor"], row["currency"])
+                await self.open(OrderKey(user_id, order_id, row["number"], total))
+        except (
+            ProviderUnreachable,
+            ProviderRefused,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            OSError,
+        ) as error:
+            log.warning("intent_not_opened", order_id=order_id, error=repr(error))
+
+    async def open(self, order: OrderKey) -> Intent:
+        """Open the order's intent. Repeating it is safe and finds the same intent (rule 7).
+
+        Raises:
+            ProviderUnreachable: the outcome is unknown; repeat.
+            ProviderRefused: the provider will not open it.
+        """
+        intent = await self._gateway.open_intent(
+            OpenIntent(
+                order_id=order.order_id,
+                user_id=order.user_id,
+                order_number=order.number,
+                amount_minor=order.total.amount_minor,
+                currency=order.total.currency,
+            )
+        )
+        await self.remember(order.user_id, order.order_id, [intent])
+        return intent
+
+    async def ask(self, order: OrderKey, *, also: str | None = None) -> PaymentFacts:
+        """The real state of every intent that is known of an order, and of one more if named."""
+        ids = await self._pool.fetch(
+            "SELECT intent_id, status FROM payments WHERE user_id = $1 AND order_id = $2"
+            " ORDER BY created_at, intent_id",
+            order.user_id,
+            order.order_id,
+        )
+        refunded = {row["intent_id"] for row in ids if row["status"] == "REFUNDED"}
+        wanted = [row["intent_id"] for row in ids]
+        if also is not None and also not in wanted:
+            wanted.append(also)
+        intents = [await self._gateway.retrieve(intent_id) for intent_id in wanted]
+        intents.sort(key=lambda intent: (intent.created_at, intent.id))
+        await self.remember(order.user_id, order.order_id, intents)
+        return facts_of(intents, refunded)
+
+    async def cancel_all(self, order: OrderKey) -> None:
+        """Cancel every intent of an order that can still move money.
+
+        An intent that is not known is opened again with the same key first, and the provider's
+        list is read for a second one that a forgotten key may have made (rules 7 and 8).
+
+        Raises:
+            ProviderUnreachable: some may be cancelled; repeat.
+        """
+        known = await self._pool.fetch(
+            "SELECT intent_id, status FROM payments WHERE user_id = $1 AND order_id = $2",
+            order.user_id,
+            order.order_id,
+        )
+        placed_at = await self._pool.fetchval(
+            "SELECT placed_at FROM orders WHERE user_id = $1 AND id = $2",
+            order.user_id,
+            order.order_id,
+        )
+        found = {row["intent_id"]: row["status"] for row in known}
+        if not found:
+            opened = await self.open(order)
+            found[opened.id] = opened.status
+        for intent in await self._gateway.intents_of(order.order_id, since=placed_at):
+            found.setdefault(intent.id, intent.status)
+        paid_by = await self._pool.fetchval(
+            "SELECT paid_by FROM orders WHERE user_id = $1 AND id = $2",
+            order.user_id,
+            order.order_id,
+        )
+        ended = [
+            await self._gateway.cancel(intent_id)
+            for intent_id, status in found.items()
+            if status not in _ENDED and intent_id != paid_by
+        ]
+        await self.remember(order.user_id, order.order_id, ended)
+
+    async def refund(self, order: OrderKey, *, intent_id: str, amount_minor: int) -> None:
+        """Send one capture back. May be repeated: the provider refunds once.
+
+        Raises:
+            ProviderUnreachable: the outcome is unknown; repeat.
+            TryLater: the provider has not finished it yet; repeat.
+        """
+        refund = await self._gateway.refund(
+            intent_id, order_id=order.order_id, amount_minor=amount_minor
+        )
+        if refund.status != "SUCCEEDED":
+            raise TryLater(retry_after_ms=5_000, reason="the refund is under way")
+        await self._pool.execute(
+            "UPDATE payments SET status = 'REFUNDED', updated_at = now()"
+            " WHERE user_id = $1 AND order_id = $2 AND intent_id = $3",
+            order.user_id,
+            order.order_id,
+            intent_id,
+        )
+
+    async def remember(self, user_id: str, order_id: str, intents: Sequence[Intent]) -> None:
+        """Write down what the provider said. What was refunded stays refunded."""
+        if not intents:
+            return
+        await self._pool.executemany(
+            "INSERT INTO payments (user_id, order_id, intent_id, status, amount_minor, currency,"
+            " client_secret, failure_message, created_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            " ON CONFLICT (user_id, order_id, intent_id) DO UPDATE"
+            " SET status = excluded.status, failure_message = excluded.failure_message,"
+            " client_secret = coalesce(excluded.client_secret, payments.client_secret),"
+            " updated_at = now()"
+            " WHERE payments.status <> 'REFUNDED'",
+            [
+                (
+                    user_id,
+                    order_id,
+                    intent.id,
+                    intent.status,
+                    intent.amount_minor,
+                    intent.currency,
+                    intent.client_secret,
+                    intent.failure_message,
+                    intent.created_at,
+                )
+                for intent in intents
+            ],
+        )
+
+
+def facts_of(intents: Sequence[Intent], refunded: set[str]) -> PaymentFacts:
+    """What `decide` needs to know of an order's intents; refunded ones moved their money back."""
+    live = [intent for intent in intents if intent.id not in refunded]
+    return PaymentFacts(
+        known=len(intents),
+        open=sum(intent.status not in ("SUCCEEDED", "CANCELLED") for intent in live),
+        captures=tuple(
+            Capture(intent.id, Money(intent.amount_received_minor, intent.currency))
+            for intent in live
+            if intent.status == "SUCCEEDED"
+        ),
+    )

@@ -1,0 +1,107 @@
+"""The list of deals: filtered by phase and category, sorted, in keyset pages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+import asyncpg
+
+from kit.clock import Clock, from_micros, to_micros
+from models.records import Deal
+from orders.dealbook import DealBook
+from orders.paging import BadCursor, Cursors, Page
+from orders.phases import Phase
+
+Sort = Literal["ENDING_SOON", "NEWEST", "BIGGEST_DISCOUNT", "PRICE_ASC"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A sort: its column, whether it falls, and whether the column is a time."""
+
+    column: str
+    falls: bool
+    is_time: bool
+
+
+_SORTS: Final[dict[Sort, _Order]] = {
+    "ENDING_SOON": _Order("ends_at", falls=False, is_time=True),
+    "NEWEST": _Order("created_at", falls=True, is_time=True),
+    "BIGGEST_DISCOUNT": _Order("discount_percent", falls=True, is_time=False),
+    "PRICE_ASC": _Order("price_minor", falls=False, is_time=False),
+}
+# Conditions on the server's clock ($1), the same as `phase_of` computes.
+_PHASES: Final[dict[Phase, str]] = {
+    "SCHEDULED": "ends_at > $1 AND paused_at IS NULL AND starts_at > $1",
+    "LIVE": "ends_at > $1 AND paused_at IS NULL AND starts_at <= $1",
+    "PAUSED": "ends_at > $1 AND paused_at IS NOT NULL",
+    "ENDED": "ends_at <= $1",
+}
+
+
+class DealShelf:
+    """Reads pages of deals; one query for a page's ids, one for what is not known of them."""
+
+    def __init__(
+        self, *, pool: asyncpg.Pool, dealbook: DealBook, cursors: Cursors, clock: Clock
+    ) -> None:
+        self._pool = pool
+        self._dealbook = dealbook
+        self._cursors = cursors
+        self._clock = clock
+
+    async def page(
+        self,
+        *,
+        phase: Phase | None,
+        category: str | None,
+        sort: Sort,
+        first: int,
+        after: str | None,
+    ) -> Page[Deal]:
+        """A page of deals in this phase (any, when None) and category.
+
+        Raises:
+            BadCursor: `after` was not made for this sort.
+        """
+        order = _SORTS[sort]
+        where = [_PHASES[phase] if phase else "$1::timestamptz IS NOT NULL"]
+        values: list[object] = [self._clock.now()]
+        if category is not None:
+            values.append(category)
+            where.append(f"category = ${len(values)}")
+        if after is not None:
+            values += self._position(sort, after)
+            sign = "<" if order.falls else ">"
+            where.append(f"({order.column}, id) {sign} (${len(values) - 1}, ${len(values)})")
+        values.append(first + 1)
+        direction = "DESC" if order.falls else "ASC"
+        rows = await self._pool.fetch(
+            f"SELECT id, {order.column} AS value FROM deals"  # noqa: S608 - columns are ours
+            f" WHERE {' AND '.join(where)}"
+            f" ORDER BY {order.column} {direction}, id {direction} LIMIT ${len(values)}",
+            *values,
+        )
+        deals = await self._dealbook.many([row["id"] for row in rows[:first]])
+        shown = [row for row in rows[:first] if row["id"] in deals]
+        return Page(
+            items=[deals[row["id"]] for row in shown],
+            cursors=[self._cursors.write(sort, _plain(row["value"]), row["id"]) for row in shown],
+            has_next=len(rows) > first,
+            has_previous=after is not None,
+        )
+
+    def _position(self, sort: Sort, after: str) -> list[object]:
+        value, deal_id = self._cursors.read(sort, after)
+        if not isinstance(value, int) or not isinstance(deal_id, str):
+            raise BadCursor("This cursor was not made here.")
+        if _SORTS[sort].is_time:
+            return [from_micros(value), deal_id]
+        return [value, deal_id]
+
+
+def _plain(value: datetime | int) -> int:
+    """A sort value as a cursor carries it: times in Unix microseconds."""
+    if isinstance(value, datetime):
+        return to_micros(value)
+    return value
