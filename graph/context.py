@@ -1,0 +1,134 @@
+"""What a field may know of the request it answers; the one file of graph/ that fields import."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import strawberry
+
+from auth.errors import Unauthenticated
+from auth.sessions import Viewer
+
+if TYPE_CHECKING:
+    from loaders.loaders import Loaders
+    from runtime.resources import Resources
+    from subscriptions.hub import Hub
+
+Code = Literal[
+    "UNAUTHENTICATED",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "RATE_LIMITED",
+    "BAD_USER_INPUT",
+    "QUERY_TOO_COMPLEX",
+    "OVERLOADED",
+    "INTERNAL",
+]
+Scope = Literal["sign_in", "cart", "order"]
+
+OPERATOR: Final = "OPERATOR"
+
+
+class ApiError(Exception):
+    """A top-level GraphQL error whose code, message and details the client sees as they are.
+
+    A refusal that a buyer meets in normal use is a member of the result's union instead.
+    """
+
+    def __init__(self, code: Code, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.details = details
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What is known of a request before anything is looked up.
+
+    `token` is what was presented, valid or not; None when nothing was. `origin` is the page's
+    that sent it, None for programs. `secure` says that it came over TLS.
+    """
+
+    request_id: str
+    token: str | None
+    address: str
+    origin: str | None
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """What the answer does to the browser's cookie: a token to keep, or None to forget it."""
+
+    token: str | None
+    expires_at: datetime | None
+
+
+class Context:
+    """One operation's context, never shared with another: its loaders remember what they read."""
+
+    def __init__(
+        self, *, resources: "Resources", hub: "Hub", loaders: "Loaders", request: RequestFacts
+    ) -> None:
+        self.resources = resources
+        self.hub = hub
+        self.loaders = loaders
+        self.request = request
+        self.operation_type = "unknown"
+        self.cookie: SessionCookie | None = None
+        self._viewer: Viewer | None = None
+
+    async def viewer(self) -> Viewer:
+        """Who is signed in. Only fields that ask look the session up.
+
+        Raises:
+            ApiError: UNAUTHENTICATED; the token is missing, malformed, unknown, expired or revoked.
+        """
+        viewer = await self.viewer_or_none()
+        if viewer is None:
+            raise ApiError("UNAUTHENTICATED", "Sign in first.")
+        return viewer
+
+    async def viewer_or_none(self) -> Viewer | None:
+        """Who is signed in, or None; a token that opens no session signs nobody in."""
+        if self._viewer is None and self.request.token is not None:
+            try:
+                self._viewer = await self.resources.sessions.viewer(self.request.token)
+            except Unauthenticated:
+                return None
+        return self._viewer
+
+    async def operator(self) -> Viewer:
+        """Who is signed in, when that is an operator.
+
+        Raises:
+            ApiError: UNAUTHENTICATED, or FORBIDDEN to everybody else.
+        """
+        viewer = await self.viewer()
+        if viewer.role != OPERATOR:
+            raise ApiError("FORBIDDEN", "Only operators may do this.")
+        return viewer
+
+    async def admit(self, scope: Scope, *, buyer: str | None = None, cost: int = 1) -> None:
+        """Count one attempt of this buyer (strict) and of this address (loose).
+
+        Raises:
+            admission.errors.RateLimited: becomes RATE_LIMITED; a refused attempt is not counted.
+        """
+        await self.resources.limiter.admit(
+            scope, buyer=buyer, address=self.request.address, cost=cost
+        )
+
+    def sign_in_browser(self, token: str, expires_at: datetime) -> None:
+        """Give the session to a browser as its cookie; programs keep their tokens themselves."""
+        if self.request.origin is not None:
+            self.cookie = SessionCookie(token, expires_at)
+
+    def sign_out_browser(self) -> None:
+        """Have a browser forget its cookie."""
+        if self.request.origin is not None:
+            self.cookie = SessionCookie(None, None)
+
+
+Info: TypeAlias = strawberry.Info[Context, None]
