@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from inventory.errors import StaleEpoch
 from inventory.stock import Counters, GateSnapshot, Stock
 from kit.clock import to_ms
+from models.records import Deal
 from notifications.announcements import Announcer, StockNews
 from orders.dealbook import DealBook
 from orders.drafts import CLAIMED
@@ -76,6 +77,26 @@ class Gatekeeper:
                 as_of_ms=counters.as_of_ms,
             )
         )
+
+    async def tell_terms(self, deal: Deal) -> None:
+        """Tell the gate a deal's window, limit and pause; older terms than it knows are dropped.
+
+        Raises:
+            TryLater: Redis is out of reach; repeat, or let the next rebuild tell it.
+        """
+
+        async def set_terms(epoch: int) -> bool:
+            return await self._stock.set_terms(
+                deal.id,
+                epoch=epoch,
+                revision=deal.revision,
+                opens_ms=to_ms(deal.starts_at),
+                closes_ms=to_ms(deal.ends_at),
+                limit=deal.purchase_limit,
+                paused=deal.paused_at is not None,
+            )
+
+        await self.at_gate(deal.id, set_terms)
 
     async def rebuild(self, deal_id: str, *, above: int) -> None:
         """Open the gate under an epoch higher than `above`, unless somebody has done so already.
