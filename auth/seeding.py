@@ -14,9 +14,7 @@ from kit.ids import new_id
 _BATCH: Final = 5_000
 
 
-async def seed_buyers(
-    pool: "asyncpg.Pool[asyncpg.Record]", *, buyers: int, session_days: int
-) -> list[str]:
+async def seed_buyers(pool: asyncpg.Pool, *, buyers: int, session_days: int) -> list[str]:
     """Make this many new buyers and return their session tokens, one each.
 
     All of them or none are written. A repeat makes as many again.

@@ -44,7 +44,7 @@ class Sessions:
 
     def __init__(
         self,
-        pool: "asyncpg.Pool[asyncpg.Record]",
+        pool: asyncpg.Pool,
         clock: Clock,
         session_days: int,
         *,

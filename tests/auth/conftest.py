@@ -57,7 +57,7 @@ async def accounts(
 
 
 @pytest.fixture
-def sessions(pool: "asyncpg.Pool[asyncpg.Record]", clock: SetClock) -> Sessions:
+def sessions(pool: asyncpg.Pool, clock: SetClock) -> Sessions:
     return Sessions(pool, clock, session_days=30)
 
 

@@ -15,7 +15,7 @@ from models.records import User
 PASSWORD = "correct horse battery"
 
 
-async def _rows(pool: "asyncpg.Pool[asyncpg.Record]") -> int:
+async def _rows(pool: asyncpg.Pool) -> int:
     return int(await pool.fetchval("SELECT count(*) FROM users"))
 
 
@@ -44,7 +44,7 @@ async def test_the_password_is_kept_as_argon2id_of_19_mib(accounts: Accounts, em
 
 
 async def test_case_and_spaces_make_no_second_account(
-    accounts: Accounts, email: str, pool: "asyncpg.Pool[asyncpg.Record]"
+    accounts: Accounts, email: str, pool: asyncpg.Pool
 ) -> None:
     await accounts.register(email, PASSWORD, "Ada")
     before = await _rows(pool)
@@ -89,7 +89,7 @@ async def test_of_two_registering_at_once_one_gets_the_address(
     ],
 )
 async def test_what_is_no_address_is_refused_and_writes_nothing(
-    accounts: Accounts, pool: "asyncpg.Pool[asyncpg.Record]", address: str
+    accounts: Accounts, pool: asyncpg.Pool, address: str
 ) -> None:
     before = await _rows(pool)
     with pytest.raises(InvalidInput) as refusal:
@@ -107,7 +107,7 @@ async def test_an_address_of_254_characters_is_accepted(accounts: Accounts, emai
 
 @pytest.mark.parametrize("password", ["abc", "seven77", "x" * 129, "x" * 10_000_000, "\ud800" * 8])
 async def test_a_bad_password_is_refused_before_hashing(
-    pool: "asyncpg.Pool[asyncpg.Record]", accounts: Accounts, email: str, password: str
+    pool: asyncpg.Pool, accounts: Accounts, email: str, password: str
 ) -> None:
     before = await _rows(pool)
     started = time.perf_counter()

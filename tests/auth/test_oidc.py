@@ -64,7 +64,7 @@ async def _to_the_callback(browser: httpx.AsyncClient) -> str:
     return location
 
 
-async def _links(pool: "asyncpg.Pool[asyncpg.Record]", provider: Provider) -> int:
+async def _links(pool: asyncpg.Pool, provider: Provider) -> int:
     """How much the provider's person left behind: accounts and links."""
     return int(
         await pool.fetchval(
@@ -89,7 +89,7 @@ async def test_a_stranger_is_signed_in_with_a_new_account(
     browser: httpx.AsyncClient,
     provider: Provider,
     sessions: Sessions,
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: asyncpg.Pool,
 ) -> None:
     answer = await browser.get(await _to_the_callback(browser))
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -115,7 +115,7 @@ async def test_the_same_person_comes_back_to_the_same_account(
     browser: httpx.AsyncClient,
     provider: Provider,
     sessions: Sessions,
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: asyncpg.Pool,
 ) -> None:
     users = set()
     for email in (provider.email, "moved.house@people.example"):
@@ -141,7 +141,7 @@ async def test_who_registered_the_address_before_its_owner_is_locked_out(
 
 
 async def test_a_recycled_address_does_not_open_its_former_owners_account(
-    browser: httpx.AsyncClient, provider: Provider, pool: "asyncpg.Pool[asyncpg.Record]"
+    browser: httpx.AsyncClient, provider: Provider, pool: asyncpg.Pool
 ) -> None:
     await browser.get(await _to_the_callback(browser))
     provider.subject = "the next employee"
@@ -150,7 +150,7 @@ async def test_a_recycled_address_does_not_open_its_former_owners_account(
 
 
 async def test_two_tabs_of_one_stranger_make_one_account(
-    shop: Starlette, provider: Provider, pool: "asyncpg.Pool[asyncpg.Record]"
+    shop: Starlette, provider: Provider, pool: asyncpg.Pool
 ) -> None:
     async with _browser(shop) as one, _browser(shop) as two:
         callbacks = [await _to_the_callback(tab) for tab in (one, two)]
@@ -160,7 +160,7 @@ async def test_two_tabs_of_one_stranger_make_one_account(
 
 
 async def test_a_missing_state_is_refused(
-    browser: httpx.AsyncClient, provider: Provider, pool: "asyncpg.Pool[asyncpg.Record]"
+    browser: httpx.AsyncClient, provider: Provider, pool: asyncpg.Pool
 ) -> None:
     callback = urlsplit(await _to_the_callback(browser))
     [code] = parse_qs(callback.query)["code"]
@@ -185,7 +185,7 @@ async def test_a_state_of_another_browser_is_refused(
     browser: httpx.AsyncClient,
     shop: Starlette,
     provider: Provider,
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: asyncpg.Pool,
 ) -> None:
     attackers = await _to_the_callback(browser)
     async with _browser(shop) as victim:
@@ -216,7 +216,7 @@ async def test_a_state_of_another_browser_is_refused(
 async def test_a_spoilt_claim_links_no_account(
     browser: httpx.AsyncClient,
     provider: Provider,
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: asyncpg.Pool,
     spoil: dict[str, Any],
     error: str,
 ) -> None:
@@ -232,7 +232,7 @@ async def test_a_spoilt_claim_links_no_account(
 async def test_a_signature_that_anybody_could_make_is_refused(
     browser: httpx.AsyncClient,
     provider: Provider,
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: asyncpg.Pool,
     signature: str,
 ) -> None:
     callback = await _to_the_callback(browser)

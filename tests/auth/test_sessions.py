@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-async def buyer_id(pool: "asyncpg.Pool[asyncpg.Record]") -> str:
+async def buyer_id(pool: asyncpg.Pool) -> str:
     [token] = await seed_buyers(pool, buyers=1, session_days=1)
     user_id: str = await pool.fetchval(
         "SELECT user_id FROM sessions WHERE token_hash = $1", hash_token(token)
@@ -39,7 +39,7 @@ async def test_a_fresh_token_opens_its_session(
 
 
 async def test_the_token_itself_is_not_stored(
-    sessions: Sessions, buyer_id: str, pool: "asyncpg.Pool[asyncpg.Record]"
+    sessions: Sessions, buyer_id: str, pool: asyncpg.Pool
 ) -> None:
     token, _ = await sessions.open(buyer_id)
     row = await pool.fetchrow("SELECT s::text FROM sessions s WHERE user_id = $1", buyer_id)
@@ -91,7 +91,7 @@ async def test_a_revoked_session_ends_at_once_and_for_good(
 async def test_another_process_learns_of_it_by_event_or_within_five_seconds(
     sessions: Sessions,
     buyer_id: str,
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: asyncpg.Pool,
     clock: Clock,
     pass_time: Wait,
 ) -> None:
@@ -117,7 +117,7 @@ async def test_memory_answers_without_postgres(sessions: Sessions, buyer_id: str
 
 
 async def test_a_clock_set_back_makes_memory_worthless(
-    sessions: Sessions, buyer_id: str, pool: "asyncpg.Pool[asyncpg.Record]", pass_time: Wait
+    sessions: Sessions, buyer_id: str, pool: asyncpg.Pool, pass_time: Wait
 ) -> None:
     token, _ = await sessions.open(buyer_id)
     viewer = await sessions.viewer(token)
@@ -130,7 +130,7 @@ async def test_a_clock_set_back_makes_memory_worthless(
 
 
 async def test_memory_holds_no_more_sessions_than_it_may(
-    pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock, buyer_id: str
+    pool: asyncpg.Pool, clock: Clock, buyer_id: str
 ) -> None:
     small = Sessions(pool, clock, 30, cached_sessions=2)
     tokens = [(await small.open(buyer_id))[0] for _ in range(3)]
@@ -153,7 +153,7 @@ async def test_a_session_revoked_while_it_is_read_is_not_remembered(
 
 
 async def test_five_thousand_buyers_are_signed_in_within_ten_seconds(
-    pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock
+    pool: asyncpg.Pool, clock: Clock
 ) -> None:
     started = time.perf_counter()
     tokens = await seed_buyers(pool, buyers=5_001, session_days=30)
@@ -165,7 +165,5 @@ async def test_five_thousand_buyers_are_signed_in_within_ten_seconds(
     assert last.role == "BUYER"
 
 
-async def test_seeded_buyers_have_no_password(
-    pool: "asyncpg.Pool[asyncpg.Record]", buyer_id: str
-) -> None:
+async def test_seeded_buyers_have_no_password(pool: asyncpg.Pool, buyer_id: str) -> None:
     assert await pool.fetchval("SELECT password_hash IS NULL FROM users WHERE id = $1", buyer_id)
