@@ -59,6 +59,10 @@ class Announcer:
                 self._flush(news.deal_id, wait), name=f"flush {news.deal_id}"
             )
 
+    async def repeat(self, news: StockNews) -> None:
+        """Tell counters once more, whatever was told before. For the worker's slow heartbeat."""
+        await self._tell_stock(news)
+
     async def deal(self, deal_id: str) -> None:
         """Tell that a deal's terms changed: it was created, edited, paused, resumed or ended."""
         await self._publish({"kind": "deal", "deal_id": deal_id})

@@ -65,18 +65,26 @@ class Gatekeeper:
 
     async def announce(self, counters: Counters) -> None:
         """Tell everybody a deal's counters, as a script answered them."""
-        await self._announcer.stock(
-            StockNews(
-                deal_id=counters.deal_id,
-                epoch=counters.epoch,
-                version=counters.version,
-                allotment=counters.allotment,
-                available=counters.available,
-                held=counters.held,
-                sold=counters.committed,
-                as_of_ms=counters.as_of_ms,
-            )
-        )
+        await self._announcer.stock(_news(counters))
+
+    async def repeat(self, counters: Counters) -> None:
+        """Tell counters that may have been told before: a lost message heals by this."""
+        await self._announcer.repeat(_news(counters))
+
+    async def ensure_open(self, deal_id: str) -> None:
+        """Open the gate of a deal if it is lost or of another epoch.
+
+        Raises:
+            NotFound: there is no such deal.
+            TryLater: Redis is out of reach.
+        """
+
+        async def knock(epoch: int) -> None:
+            counters = (await self._stock.read([deal_id]))[deal_id]
+            if counters is None or counters.epoch != epoch:
+                raise StaleEpoch(deal_id, None if counters is None else counters.epoch)
+
+        await self.at_gate(deal_id, knock)
 
     async def tell_terms(self, deal: Deal) -> None:
         """Tell the gate a deal's window, limit and pause; older terms than it knows are dropped.
@@ -189,3 +197,16 @@ class Gatekeeper:
             bought={row["user_id"]: row["units"] for row in buyers},
             run_id=await self._stock.run_id(),
         )
+
+
+def _news(counters: Counters) -> StockNews:
+    return StockNews(
+        deal_id=counters.deal_id,
+        epoch=counters.epoch,
+        version=counters.version,
+        allotment=counters.allotment,
+        available=counters.available,
+        held=counters.held,
+        sold=counters.committed,
+        as_of_ms=counters.as_of_ms,
+    )

@@ -1,0 +1,177 @@
+"""What has to happen because time passed: holds lapse, orders expire, silence is broken."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+import structlog
+from redis.exceptions import RedisError
+
+from inventory.stock import Stock
+from kit.clock import Clock, from_ms
+from kit.settings import Settings
+from notifications import notices
+from notifications.announcements import Announcer
+from notifications.messages import HoldLapsing
+from orders import jobs
+from orders.abandonment import Abandonment
+from orders.dealbook import DealBook
+from orders.errors import NotFound, TryLater
+from orders.gatekeeper import Gatekeeper
+
+log = structlog.get_logger()
+
+# What one pass takes on; the next pass takes the rest.
+MOST_HOLDS = 500
+MOST_ORDERS = 200
+# A claim whose order is this late belongs to a process that died (protocol rule 2).
+CLAIM_PATIENCE = timedelta(seconds=30)
+# A deal's holds and orders outlive its end by less than this.
+AFTERLIFE = timedelta(hours=2)
+
+
+class Sweeps:
+    """Each method is one pass: bounded, repeatable, safe beside another worker's pass."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        stock: Stock,
+        gatekeeper: Gatekeeper,
+        dealbook: DealBook,
+        abandonment: Abandonment,
+        announcer: Announcer,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._pool = pool
+        self._stock = stock
+        self._gatekeeper = gatekeeper
+        self._dealbook = dealbook
+        self._abandonment = abandonment
+        self._announcer = announcer
+        self._clock = clock
+        self._notice = timedelta(seconds=settings.hold_notice_seconds)
+        self._poll_after = timedelta(seconds=settings.poll_payment_seconds)
+
+    async def lapse_holds(self) -> int:
+        """Give due holds back to the stock, and tell their buyers; how many lapsed."""
+        lapsed = 0
+        for deal_id in await self._active_deals():
+            answer = await self._stock.lapse_holds(deal_id, limit=MOST_HOLDS)
+            if answer is None or not answer.lapsed:
+                continue
+            await self._gatekeeper.announce(answer.counters)
+            for buyer_id in answer.lapsed:
+                await self._announcer.cart(buyer_id)
+            lapsed += len(answer.lapsed)
+        return lapsed
+
+    async def notice_holds(self) -> int:
+        """Stage the notice "your hold is about to lapse", once per hold; how many were staged."""
+        staged = 0
+        for deal_id in await self._active_deals():
+            due = await self._stock.due_soon(deal_id, within=self._notice, limit=MOST_HOLDS)
+            deal = await self._dealbook.get(deal_id) if due else None
+            if deal is None:
+                continue
+            for buyer_id, deadline_ms in due:
+                hold = (await self._stock.read_holds(buyer_id, [deal_id])).get(deal_id)
+                if hold is None:
+                    continue
+                notice = HoldLapsing(
+                    title=deal.title, quantity=hold.units, lapses_at=from_ms(deadline_ms)
+                )
+                fact = f"hold_lapsing:{deal_id}:{deadline_ms}"
+                async with self._pool.acquire() as connection, connection.transaction():
+                    staged += await notices.stage(connection, buyer_id, fact, notice)
+        return staged
+
+    async def expire_orders(self) -> int:
+        """Start expiring unpaid orders whose time is up; their units are freed by settlement."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            due = await connection.fetch(
+                "UPDATE orders SET status = 'EXPIRING', updated_at = now()"
+                " WHERE (user_id, id) IN ("
+                "  SELECT user_id, id FROM orders"
+                "   WHERE status = 'PENDING_PAYMENT' AND payment_due_at <= $1"
+                "   ORDER BY payment_due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                " RETURNING user_id, id",
+                self._clock.now(),
+                MOST_ORDERS,
+            )
+            await self._stage_settling(connection, due)
+        for row in due:
+            await self._announcer.order(row["user_id"], row["id"])
+        return len(due)
+
+    async def poll_payments(self) -> int:
+        """Ask the provider about orders in transit of which nothing was heard for a while."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            silent = await connection.fetch(
+                "UPDATE orders SET checked_at = $1 WHERE (user_id, id) IN ("
+                "  SELECT user_id, id FROM orders"
+                "   WHERE status IN ('PENDING_PAYMENT', 'CANCELLING', 'EXPIRING', 'REFUND_PENDING')"
+                "     AND checked_at <= $2"
+                "   ORDER BY checked_at LIMIT $3 FOR UPDATE SKIP LOCKED)"
+                " RETURNING user_id, id",
+                self._clock.now(),
+                self._clock.now() - self._poll_after,
+                MOST_ORDERS,
+            )
+            await self._stage_settling(connection, silent)
+        return len(silent)
+
+    async def release_stale_claims(self) -> int:
+        """Give up claims whose order never came (protocol rule 2); how many were given up."""
+        released = 0
+        for deal_id in await self._active_deals():
+            for order_id, user_id, units in await self._stock.stale_claims(
+                deal_id, older_than=CLAIM_PATIENCE, limit=MOST_ORDERS
+            ):
+                released += await self._abandonment.abandon(user_id, order_id, [(deal_id, units)])
+        return released
+
+    async def open_gates(self) -> int:
+        """Open the gate of every deal that is not over and whose gate is lost; how many were."""
+        deal_ids = await self._active_deals()
+        counters = await self._stock.read(deal_ids) if deal_ids else {}
+        opened = 0
+        for deal_id in deal_ids:
+            if counters.get(deal_id) is None:
+                opened += 1
+                await self._open_gate(deal_id)
+        return opened
+
+    async def repeat_stock(self) -> int:
+        """Tell the counters of active deals once more, so that a lost message heals by itself."""
+        deal_ids = await self._active_deals()
+        counters = await self._stock.read(deal_ids) if deal_ids else {}
+        for found in counters.values():
+            if found is not None:
+                await self._gatekeeper.repeat(found)
+        return len(counters)
+
+    async def _open_gate(self, deal_id: str) -> None:
+        try:
+            await self._gatekeeper.ensure_open(deal_id)
+        except (NotFound, TryLater, RedisError, OSError) as error:
+            log.warning("gate_not_opened", deal_id=deal_id, error=repr(error))
+
+    async def _active_deals(self) -> list[str]:
+        """Deals that can have holds: those not over, and those over for less than a while."""
+        rows = await self._pool.fetch(
+            "SELECT id FROM deals WHERE ends_at > $1 ORDER BY ends_at",
+            self._clock.now() - AFTERLIFE,
+        )
+        return [row["id"] for row in rows]
+
+    async def _stage_settling(
+        self, connection: asyncpg.pool.PoolConnectionProxy, rows: Sequence[asyncpg.Record]
+    ) -> None:
+        await jobs.stage_many(
+            connection,
+            jobs.SETTLE,
+            [{"user_id": row["user_id"], "order_id": row["id"]} for row in rows],
+        )

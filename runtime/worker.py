@@ -1,0 +1,168 @@
+"""The worker: jobs from the queue, and what has to happen because time passed."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+import orjson
+import structlog
+from pgqueuer import PgQueuer
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job
+from redis.exceptions import RedisError
+
+from kit.settings import Settings
+from notifications import notices
+from orders import jobs
+from orders.errors import TryLater
+from payments.errors import ProviderRefused, ProviderUnreachable
+from runtime.resources import Resources, open_resources
+
+log = structlog.get_logger()
+
+# A worker that is silent this long is taken for dead, and its jobs are taken over.
+LEASE: Final = timedelta(seconds=30)
+JOBS_AT_ONCE: Final = 40
+BATCH: Final = 10
+# A queue's notification can be lost; the table is read at least this often.
+LOOK_EVERY: Final = timedelta(seconds=2)
+LONGEST_DELAY: Final = timedelta(minutes=5)
+RESTART_SECONDS: Final = 1.0
+
+Handler = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then finish the jobs in hand."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_resources(settings) as resources:
+        await work(resources, stop)
+
+
+async def work(resources: Resources, stop: asyncio.Event) -> None:
+    """Run the queue and every sweep until `stop` is set."""
+    sweeps = resources.sweeps
+    log.info("worker_started")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_queue(resources, stop), name="jobs")
+        for every_seconds, sweep in (
+            (0.5, sweeps.lapse_holds),
+            (1.0, sweeps.open_gates),
+            (1.0, sweeps.expire_orders),
+            (2.0, sweeps.repeat_stock),
+            (5.0, sweeps.notice_holds),
+            (5.0, sweeps.poll_payments),
+            (10.0, sweeps.release_stale_claims),
+        ):
+            group.create_task(_sweep(sweep, every_seconds, stop), name=sweep.__name__)
+    log.info("worker_stopped")
+
+
+def register(queuer: PgQueuer, resources: Resources) -> None:
+    """Bind every kind of job to its handler."""
+    handlers = resources.handlers
+    named: dict[str, Handler] = {
+        jobs.ORDERS_PLACED: handlers.orders_placed,
+        jobs.GATE_MESSAGE: handlers.gate_message,
+        jobs.SETTLE: handlers.settle,
+        jobs.PAYMENT_EVENT: handlers.payment_event,
+        jobs.REFUND: handlers.refund,
+        jobs.DEAL_CHANGED: handlers.deal_changed,
+        jobs.STOCK_ADDED: handlers.stock_added,
+    }
+    for name, handler in named.items():
+        _bind(queuer, name, handler)
+
+    async def send_mail(job: Job) -> None:
+        try:
+            await notices.send_mail(job.payload or b"", resources.mailer, resources.pool)
+        except Exception as error:
+            raise _again(job, error) from error
+
+    queuer.entrypoint(notices.SEND_MAIL, on_failure="hold")(send_mail)
+
+
+def _bind(queuer: PgQueuer, name: str, handler: Handler) -> None:
+    """A job that fails is repeated with backoff for as long as it takes: nothing is dropped."""
+
+    async def run(job: Job) -> None:
+        try:
+            await handler(orjson.loads(job.payload or b"{}"))
+        except (TryLater, ProviderUnreachable, RedisError, asyncpg.PostgresError, OSError) as error:
+            raise _again(job, error) from error
+        except ProviderRefused as error:
+            log.exception("provider_refused", job=name, payload=job.payload)
+            raise _again(job, error) from error
+
+    queuer.entrypoint(name, on_failure="hold")(run)
+
+
+def _again(job: Job, error: Exception) -> RetryRequested:
+    """Ask for the job once more, later each time: half a second, one, two ... five minutes."""
+    delay = min(timedelta(seconds=0.5) * 2 ** min(job.attempts, 12), LONGEST_DELAY)
+    if isinstance(error, TryLater):
+        delay = min(delay, max(timedelta(milliseconds=error.retry_after_ms), delay / 4))
+    log.warning("job_again", job=job.entrypoint, attempts=job.attempts, error=repr(error))
+    return RetryRequested(delay=delay, reason=repr(error))
+
+
+async def _queue(resources: Resources, stop: asyncio.Event) -> None:
+    """Run the queue; when its connection is lost, start it anew."""
+    while not stop.is_set():
+        queuer = PgQueuer.from_asyncpg_pool(resources.pool)
+        register(queuer, resources)
+        running = asyncio.create_task(
+            queuer.run(
+                dequeue_timeout=LOOK_EVERY,
+                batch_size=BATCH,
+                max_concurrent_tasks=JOBS_AT_ONCE,
+                heartbeat_timeout=LEASE,
+                shutdown_on_listener_failure=True,
+            ),
+            name="pgqueuer",
+        )
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        queuer.shutdown.set()
+        try:
+            await running
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, RuntimeError) as error:
+            log.warning("queue_restarts", error=repr(error))
+            await _pause(RESTART_SECONDS, stop)
+
+
+async def _sweep(
+    run_once: Callable[[], Awaitable[int]], every_seconds: float, stop: asyncio.Event
+) -> None:
+    """Repeat one pass until stopped; a store that is away is waited for."""
+    while not stop.is_set():
+        try:
+            count = await run_once()
+        except (
+            TryLater,
+            RedisError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            OSError,
+            TimeoutError,
+        ) as error:
+            log.warning("sweep_failed", sweep=run_once.__name__, error=repr(error))
+        else:
+            if count:
+                log.debug("swept", sweep=run_once.__name__, count=count)
+        await _pause(every_seconds, stop)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    """Wait, unless told to stop."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
