@@ -76,6 +76,8 @@ class SocialSignIn:
                 "scope": "openid email profile",
                 "code_challenge_method": "S256",
                 "timeout": PROVIDER_SECONDS,
+                # Authlib makes a client per call, and each would read all certificates anew.
+                "verify": httpx.create_ssl_context(),
             },
         )
 
