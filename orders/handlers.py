@@ -3,6 +3,7 @@
 from typing import Any
 
 import asyncpg
+import orjson
 import structlog
 from redis.exceptions import RedisError
 
@@ -93,6 +94,11 @@ class JobHandlers:
         if event is None:
             return
         if event["user_id"] and event["order_id"]:
+            charged = _charged(orjson.loads(event["payload"]))
+            if charged is not None:
+                await self._settlement.review_unless(
+                    event["user_id"], event["order_id"], charged=charged
+                )
             await self._settlement.settle(
                 event["user_id"], event["order_id"], intent_id=event["intent_id"]
             )
@@ -185,3 +191,11 @@ class JobHandlers:
         return OrderKey(
             user_id, order_id, row["number"], Money(row["total_minor"], row["currency"])
         )
+
+
+def _charged(event: dict[str, Any]) -> Money | None:
+    """What a payment event says was charged; None when it speaks of no charge."""
+    if event.get("type") != "payment_intent.succeeded":
+        return None
+    intent = event["data"]["object"]
+    return Money(int(intent["amount"]), str(intent["currency"]).upper())

@@ -86,10 +86,26 @@ class Intents:
         wanted = [row["intent_id"] for row in ids]
         if also is not None and also not in wanted:
             wanted.append(also)
-        intents = [await self._gateway.retrieve(intent_id) for intent_id in wanted]
+        intents = [
+            intent
+            for intent_id in wanted
+            if (intent := await self._retrieve(intent_id, order.order_id)) is not None
+        ]
         intents.sort(key=lambda intent: (intent.created_at, intent.id))
         await self.remember(order.user_id, order.order_id, intents)
         return facts_of(intents, refunded)
+
+    async def _retrieve(self, intent_id: str, order_id: str) -> Intent | None:
+        """The intent's real state; None, and an alert, when it is not this order's at all."""
+        try:
+            intent = await self._gateway.retrieve(intent_id)
+        except ProviderRefused as refusal:
+            log.error("intent_unknown_to_provider", intent_id=intent_id, code=refusal.code)  # noqa: TRY400 - the code says it all
+            return None
+        if intent.order_id != order_id:
+            log.error("intent_of_another_order", intent_id=intent_id, order_id=order_id)
+            return None
+        return intent
 
     async def cancel_all(self, order: OrderKey) -> None:
         """Cancel every intent of an order that can still move money.

@@ -64,6 +64,24 @@ class Settlement:
             if not (moved or again):
                 return
 
+    async def review_unless(self, user_id: str, order_id: str, *, charged: Money) -> None:
+        """Put an unpaid order under review when an event names another amount or currency.
+
+        A person decides then: nothing is guessed, the units stay claimed. May be repeated.
+        """
+        reviewed = await self._pool.fetchval(
+            "UPDATE orders SET status = 'UNDER_REVIEW', updated_at = now()"
+            " WHERE user_id = $1 AND id = $2 AND (total_minor, currency) <> ($3, $4)"
+            " AND status IN ('PENDING_PAYMENT', 'CANCELLING', 'EXPIRING') RETURNING true",
+            user_id,
+            order_id,
+            charged.amount_minor,
+            charged.currency,
+        )
+        if reviewed:
+            log.error("order_under_review", order_id=order_id, charged=str(charged))
+            await self._announcer.order(user_id, order_id)
+
     async def begin_cancelling(self, user_id: str, order_id: str) -> OrderStatus | None:
         """Mark an unpaid order as being cancelled; its status now, None when there is none."""
         moved = await self._pool.fetchval(

@@ -1,0 +1,57 @@
+"""The phase of a deal follows from the server's clock alone."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orders.phases import Phase, next_change, phase_of, seconds_remaining
+
+NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Terms:
+    starts_at: datetime = NOON
+    ends_at: datetime = NOON + HOUR
+    paused_at: datetime | None = None
+
+
+@pytest.mark.parametrize(
+    ("at", "phase"),
+    [
+        (NOON - timedelta(microseconds=1), "SCHEDULED"),
+        (NOON, "LIVE"),
+        (NOON + HOUR - timedelta(microseconds=1), "LIVE"),
+        (NOON + HOUR, "ENDED"),
+    ],
+)
+def test_a_deal_is_live_from_its_start_until_just_before_its_end(
+    at: datetime, phase: Phase
+) -> None:
+    assert phase_of(Terms(), at) == phase
+
+
+@pytest.mark.parametrize("at", [NOON - HOUR, NOON])
+def test_a_paused_deal_is_paused_before_and_after_its_start(at: datetime) -> None:
+    assert phase_of(Terms(paused_at=NOON - HOUR), at) == "PAUSED"
+
+
+def test_the_end_ends_a_pause() -> None:
+    assert phase_of(Terms(paused_at=NOON), NOON + HOUR) == "ENDED"
+
+
+def test_remaining_seconds_are_rounded_up_so_that_zero_means_over() -> None:
+    assert seconds_remaining(Terms(), NOON - timedelta(milliseconds=1)) == 1
+    assert seconds_remaining(Terms(), NOON) == 3600
+    assert seconds_remaining(Terms(), NOON + HOUR - timedelta(milliseconds=1)) == 1
+    assert seconds_remaining(Terms(), NOON + HOUR) == 0
+    assert seconds_remaining(Terms(paused_at=NOON), NOON) == 0
+
+
+def test_the_clock_changes_a_phase_at_the_start_and_at_the_end() -> None:
+    assert next_change(Terms(), NOON - HOUR) == NOON
+    assert next_change(Terms(), NOON) == NOON + HOUR
+    assert next_change(Terms(paused_at=NOON), NOON) == NOON + HOUR
+    assert next_change(Terms(), NOON + HOUR) is None
