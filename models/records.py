@@ -7,7 +7,7 @@ from tortoise.models import Model
 class User(Model):
     """Somebody who can sign in."""
 
-    id = fields.TextField(primary_key=True)
+    id = fields.CharField(max_length=64, primary_key=True)
     email = fields.TextField()
     name = fields.TextField()
     password_hash = fields.TextField(null=True)
@@ -21,7 +21,7 @@ class User(Model):
 class SocialAccount(Model):
     """A provider's account that signs a user in. (issuer, subject) is its key in the table."""
 
-    subject = fields.TextField(primary_key=True)
+    subject = fields.CharField(max_length=255, primary_key=True)
     issuer = fields.TextField()
     user_id = fields.TextField()
     created_at = fields.DatetimeField(auto_now_add=True)
@@ -46,7 +46,7 @@ class Session(Model):
 class Deal(Model):
     """One product at a special price, with an allotment, open from-until."""
 
-    id = fields.TextField(primary_key=True)
+    id = fields.CharField(max_length=64, primary_key=True)
     product_id = fields.TextField()
     category = fields.TextField()
     title = fields.TextField()
@@ -70,7 +70,7 @@ class Deal(Model):
 class Order(Model):
     """What a buyer has agreed to. (user_id, id) is its key in the table."""
 
-    id = fields.TextField(primary_key=True)
+    id = fields.CharField(max_length=64, primary_key=True)
     user_id = fields.TextField()
     number = fields.TextField()
     checkout_id = fields.TextField()
@@ -92,7 +92,7 @@ class Order(Model):
 class OrderLine(Model):
     """One row of an order. (user_id, order_id, deal_id) is its key in the table."""
 
-    order_id = fields.TextField(primary_key=True)
+    order_id = fields.CharField(max_length=64, primary_key=True)
     user_id = fields.TextField()
     deal_id = fields.TextField()
     position = fields.SmallIntField()
@@ -107,7 +107,7 @@ class OrderLine(Model):
 class Payment(Model):
     """One payment intent of an order. (user_id, order_id, intent_id) is its key in the table."""
 
-    intent_id = fields.TextField(primary_key=True)
+    intent_id = fields.CharField(max_length=64, primary_key=True)
     user_id = fields.TextField()
     order_id = fields.TextField()
     status = fields.TextField()
