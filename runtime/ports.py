@@ -1,0 +1,67 @@
+"""TCP ports: finding free ones and refusing those that are taken."""
+
+import errno
+import socket
+
+from runtime.problems import CannotStart
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port(preferred: int | None = None) -> int:
+    """A port on loopback that nothing listens on now; `preferred` if that is one."""
+    if preferred is not None and _is_free(LOOPBACK, preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def listen(host: str, port: int, *, backlog: int, setting: str, option: str) -> socket.socket:
+    """A listening socket, which child processes may inherit.
+
+    Raises:
+        CannotStart: the port is taken or not ours to take, or there is no such address here.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family)
+    # Connections of an earlier run that linger in TIME_WAIT are no reason to refuse.
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+        server.listen(backlog)
+    except OSError as error:
+        server.close()
+        raise CannotStart(_refusal(host, port, error, setting, option)) from None
+    server.set_inheritable(True)
+    return server
+
+
+def check_free(host: str, port: int, *, setting: str, option: str) -> None:
+    """Refuse a port that is in use, before anything is started.
+
+    Raises:
+        CannotStart: as `listen`.
+    """
+    listen(host, port, backlog=1, setting=setting, option=option).close()
+
+
+def _refusal(host: str, port: int, error: OSError, setting: str, option: str) -> str:
+    other = f"choose another with {option} or {setting}"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} on {host} is already in use: {other}."
+        case errno.EACCES:
+            return f"Port {port} on {host} needs more rights than this user has: {other}."
+        case _:
+            return f"Cannot listen on {host} port {port}: {error.strerror or error}."
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

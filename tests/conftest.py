@@ -1,0 +1,78 @@
+"""What all tests stand on: real stores, started once a session, and the settings to reach them."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from kit.redis_client import open_redis
+from kit.settings import Settings, load_settings
+from models.stores import migrate_mongo, migrate_postgres
+from runtime.embedded import EmbeddedStores
+
+STRIPE_API_KEY = "sk_test_flashsale_tests"
+STRIPE_PUBLISHABLE_KEY = "pk_test_flashsale_tests"
+STRIPE_WEBHOOK_SECRET = "whsec_flashsale_tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the session's servers listen."""
+
+    database_url: str
+    redis_url: str
+    mongo_url: str
+
+
+@pytest.fixture(scope="session")
+def stores_folder() -> Iterator[Path]:
+    # Not pytest's own folder: that is closed to the user that Postgres runs as under root.
+    folder = Path(tempfile.mkdtemp(prefix="flashsale-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+async def stores(stores_folder: Path) -> AsyncIterator[Stores]:
+    """PostgreSQL, Valkey and MongoDB, empty but migrated."""
+    with EmbeddedStores(stores_folder, password="tests") as embedded:
+        reached = Stores(**embedded.urls)
+        await migrate_postgres(reached.database_url)
+        await migrate_mongo(reached.mongo_url)
+        yield reached
+
+
+@pytest.fixture(scope="session")
+def settings(stores: Stores) -> Settings:
+    """As an API process of this session would have them."""
+    return load_settings(
+        database_url=stores.database_url,
+        redis_url=stores.redis_url,
+        mongo_url=stores.mongo_url,
+        stripe_api_key=SecretStr(STRIPE_API_KEY),
+        stripe_publishable_key=STRIPE_PUBLISHABLE_KEY,
+        stripe_webhook_secret=SecretStr(STRIPE_WEBHOOK_SECRET),
+        secret_key=SecretStr("a-secret-of-these-tests"),
+    )
+
+
+@pytest.fixture(scope="session")
+async def redis(settings: Settings) -> AsyncIterator[Redis]:
+    client = open_redis(settings.redis_url, connections=settings.redis_pool)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(scope="session")
+async def pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(
+        settings.database_url, min_size=1, max_size=settings.postgres_pool
+    ) as opened:
+        yield opened
