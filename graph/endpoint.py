@@ -1,0 +1,212 @@
+"""GraphQL over HTTP: media types, status codes, and what is refused before it is executed."""
+
+from time import perf_counter
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry import Schema
+from strawberry.http.ides import get_graphql_ide_html
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from auth.cookie import clear_session_cookie, set_session_cookie
+from graph.answers import Answer, MakeContext, plain_answer, present
+from graph.context import Context
+from graph.event_stream import EventStream
+from graph.metrics import Metrics
+from graph.negotiation import EVENT_STREAM, GRAPHQL_JSON, HTML, JSON, answer_type, is_json
+from graph.open_sessions import OpenSessions
+from graph.requests import (
+    BadRequest,
+    Credentials,
+    Operation,
+    Origins,
+    credentials_of,
+    facts_of,
+    read_body,
+    read_json,
+    read_operation,
+    read_query_string,
+)
+from kit.settings import Settings
+
+log = structlog.get_logger()
+
+# Each waits for stores with bounded pools: more at once would only wait until they time out.
+MOST_AT_ONCE: Final = 2_000
+OVERLOADED_RETRY_MS: Final = 1_000
+
+_READS: Final = (OperationType.QUERY,)
+_READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
+_NO_FRAMES: Final = {
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+}
+
+
+class GraphQLEndpoint:
+    """The ASGI application at /graphql. Knows a schema and how to make contexts, and no stores."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        make_context: MakeContext,
+        *,
+        settings: Settings,
+        metrics: Metrics,
+        open_sessions: OpenSessions,
+        most_at_once: int = MOST_AT_ONCE,
+    ) -> None:
+        self._schema = schema
+        self._make_context = make_context
+        self._metrics = metrics
+        self._open_sessions = open_sessions
+        self._most_bytes = settings.body_bytes
+        self._secure = settings.public_url.startswith("https://")
+        self._origins = Origins(settings)
+        self._most_at_once = most_at_once
+        self._running = 0
+        self._page = get_graphql_ide_html()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever goes wrong is answered in GraphQL's form, too."""
+        started = perf_counter()
+        headers = Headers(scope=scope)
+        media_type, operation_type = JSON, "unknown"
+        response: ASGIApp
+        try:
+            credentials = self._admit(scope, headers)
+            media_type = answer_type(headers.get("accept"), page=scope["method"] == "GET")
+            if media_type == HTML:
+                response = HTMLResponse(self._page, headers=_NO_FRAMES)
+            else:
+                operation = await self._read(scope, headers, receive, credentials)
+                context = self._make_context(facts_of(scope, headers, credentials.token))
+                response = await self._run(scope["method"], operation, context, media_type)
+                operation_type = context.operation_type
+        except BadRequest as refused:
+            self._metrics.refused(refused.code)
+            response = _refusal(refused, media_type)
+        status = response.status_code
+        await response(scope, receive, send)
+        self._metrics.answered(operation_type, status, perf_counter() - started)
+
+    def _admit(self, scope: Scope, headers: Headers) -> Credentials:
+        """Who asks; pages of other origins and methods that mean nothing here are turned away."""
+        if not self._origins.allow(headers):
+            raise BadRequest("This origin may not call us.", status=403, code="FORBIDDEN")
+        if scope["method"] not in {"GET", "POST"}:
+            raise BadRequest("Use GET or POST.", status=405, headers={"Allow": "GET, POST"})
+        return credentials_of(headers)
+
+    async def _read(
+        self, scope: Scope, headers: Headers, receive: Receive, credentials: Credentials
+    ) -> Operation:
+        if scope["method"] == "GET":
+            if len(scope["query_string"]) > self._most_bytes:
+                raise BadRequest(f"At most {self._most_bytes} bytes.", status=414)
+            return read_query_string(scope["query_string"])
+        if not is_json(headers.get("content-type")):
+            # A form of another site may send text or a form with the visitor's cookie, never JSON.
+            if credentials.token is not None and not credentials.explicit:
+                raise BadRequest("Send application/json.", status=403, code="FORBIDDEN")
+            raise BadRequest("Send application/json.", status=415, headers={"Accept": JSON})
+        return read_operation(
+            read_json(await read_body(headers, receive, most_bytes=self._most_bytes))
+        )
+
+    async def _run(
+        self, method: str, operation: Operation, context: Context, media_type: str
+    ) -> "Response | EventStream":
+        if media_type == EVENT_STREAM:
+            return await self._stream(method, operation, context)
+        if self._running >= self._most_at_once:
+            return _overloaded(media_type)
+        self._running += 1
+        try:
+            result = await self._schema.execute(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+                allowed_operation_types=_READS if method == "GET" else _READS_AND_WRITES,
+            )
+        except CannotGetOperationTypeError as error:
+            raise BadRequest(error.as_http_error_reason()) from None
+        except InvalidOperationTypeError as error:
+            raise _wrong_transport(error.operation_type) from None
+        finally:
+            self._running -= 1
+        answer = present(result, request_id=context.request.request_id, metrics=self._metrics)
+        response = _respond(answer, media_type)
+        self._keep_cookie(context, response)
+        return response
+
+    async def _stream(self, method: str, operation: Operation, context: Context) -> EventStream:
+        writes = () if method == "GET" else (OperationType.MUTATION,)
+        results = await self._schema.stream(
+            operation.query,
+            variable_values=operation.variables,
+            context_value=context,
+            operation_name=operation.name,
+            allowed_operation_types=(OperationType.QUERY, OperationType.SUBSCRIPTION, *writes),
+        )
+        return EventStream(
+            results,
+            context=context,
+            make_context=self._make_context,
+            metrics=self._metrics,
+            open_sessions=self._open_sessions,
+        )
+
+    def _keep_cookie(self, context: Context, response: Response) -> None:
+        """Sign the browser in or out, when a field asked for it."""
+        cookie = context.cookie
+        if cookie is None:
+            return
+        secure = self._secure or context.request.secure
+        if cookie.token is None or cookie.expires_at is None:
+            clear_session_cookie(response, secure=secure)
+        else:
+            set_session_cookie(response, cookie.token, cookie.expires_at, secure=secure)
+
+
+def _wrong_transport(operation_type: OperationType) -> BadRequest:
+    if operation_type is OperationType.MUTATION:
+        return BadRequest("Mutations need POST.", status=405, headers={"Allow": "POST"})
+    return BadRequest(f"Subscriptions need a WebSocket, or Accept: {EVENT_STREAM}.")
+
+
+def _respond(answer: Answer, media_type: str) -> Response:
+    status = answer.refused_status
+    if status is None:
+        status = 400 if media_type == GRAPHQL_JSON and not answer.executed else 200
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if answer.retry_after_seconds is not None:
+        headers["Retry-After"] = str(answer.retry_after_seconds)
+    return Response(
+        answer.to_json(),
+        status_code=status,
+        headers=headers,
+        media_type=f"{media_type}; charset=utf-8",
+    )
+
+
+def _overloaded(media_type: str) -> Response:
+    answer = plain_answer(
+        "OVERLOADED", "Too much at once. Try again.", retryAfterMs=OVERLOADED_RETRY_MS
+    )
+    return _respond(answer, media_type)
+
+
+def _refusal(refused: BadRequest, media_type: str) -> Response:
+    shown = media_type if media_type in {JSON, GRAPHQL_JSON} else JSON
+    return Response(
+        plain_answer(refused.code, refused.message).to_json(),
+        status_code=refused.status,
+        headers={"Cache-Control": "no-store", "Vary": "Accept", **refused.headers},
+        media_type=f"{shown}; charset=utf-8",
+    )

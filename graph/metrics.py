@@ -1,0 +1,93 @@
+"""What is counted about requests and sockets, for Prometheus."""
+
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+# From a cached answer to a placeOrder that waits two seconds for the payment provider.
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """This process's counters, in a registry of their own. Labels come from closed sets only."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "flashsale_requests",
+            "Operations answered over HTTP.",
+            ("operation", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "flashsale_request_seconds",
+            "Time from the request's first byte to its answer.",
+            ("operation",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "flashsale_errors",
+            "Top-level errors by code.",
+            ("code",),
+            registry=self.registry,
+        )
+        self.sockets = Gauge(
+            "flashsale_sockets", "WebSockets that are open.", registry=self.registry
+        )
+        self.socket_operations = Gauge(
+            "flashsale_socket_operations",
+            "Operations under way on WebSockets and event streams.",
+            registry=self.registry,
+        )
+        self.payloads = Counter(
+            "flashsale_live_payloads",
+            "Results pushed to WebSockets and event streams.",
+            registry=self.registry,
+        )
+        self._closes = Counter(
+            "flashsale_socket_closes",
+            "WebSockets closed by us, by code.",
+            ("code",),
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "flashsale_payment_events",
+            "Payment events by outcome: received, repeated, refused.",
+            ("outcome",),
+            registry=self.registry,
+        )
+
+    def answered(self, operation_type: str, status: int, seconds: float) -> None:
+        """Count one HTTP request to the GraphQL endpoint."""
+        self._requests.labels(operation_type, str(status)).inc()
+        self._seconds.labels(operation_type).observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """Count one top-level error."""
+        self._errors.labels(code).inc()
+
+    def socket_closed(self, code: int) -> None:
+        """Count one socket that we closed."""
+        self._closes.labels(str(code)).inc()
+
+    def payment_event(self, outcome: str) -> None:
+        """Count one event of the payment provider."""
+        self._events.labels(outcome).inc()
+
+    async def scrape(self, _request: Request) -> Response:
+        """All of it in Prometheus's text format; each API process counts for itself."""
+        return Response(
+            generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
