@@ -24,23 +24,23 @@ class Limits(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FLASHSALE_LIMIT_", extra="ignore")
 
     sign_in_burst: int = Field(10, ge=1, description="sign-ins per account and window")
-    sign_in_window_seconds: int = Field(60, ge=1)
-    sign_in_per_second: float = Field(1.0, gt=0)
-    sign_in_address_burst: int = Field(2_000, ge=1)
-    sign_in_address_window_seconds: int = Field(60, ge=1)
-    sign_in_address_per_second: float = Field(50.0, gt=0)
+    sign_in_window_seconds: int = Field(60, ge=1, description="length of that window")
+    sign_in_per_second: float = Field(1.0, gt=0, description="sustained, per account")
+    sign_in_address_burst: int = Field(2_000, ge=1, description="the same per address")
+    sign_in_address_window_seconds: int = Field(60, ge=1, description="length of that window")
+    sign_in_address_per_second: float = Field(50.0, gt=0, description="sustained, per address")
     cart_burst: int = Field(250, ge=1, description="cart operations per buyer and window")
-    cart_window_seconds: int = Field(10, ge=1)
-    cart_per_second: float = Field(10.0, gt=0)
-    cart_address_burst: int = Field(20_000, ge=1)
-    cart_address_window_seconds: int = Field(10, ge=1)
-    cart_address_per_second: float = Field(2_000.0, gt=0)
+    cart_window_seconds: int = Field(10, ge=1, description="length of that window")
+    cart_per_second: float = Field(10.0, gt=0, description="sustained, per buyer")
+    cart_address_burst: int = Field(20_000, ge=1, description="the same per address")
+    cart_address_window_seconds: int = Field(10, ge=1, description="length of that window")
+    cart_address_per_second: float = Field(2_000.0, gt=0, description="sustained, per address")
     order_burst: int = Field(30, ge=1, description="checkouts and orders per buyer and window")
-    order_window_seconds: int = Field(10, ge=1)
-    order_per_second: float = Field(2.0, gt=0)
-    order_address_burst: int = Field(20_000, ge=1)
-    order_address_window_seconds: int = Field(10, ge=1)
-    order_address_per_second: float = Field(2_000.0, gt=0)
+    order_window_seconds: int = Field(10, ge=1, description="length of that window")
+    order_per_second: float = Field(2.0, gt=0, description="sustained, per buyer")
+    order_address_burst: int = Field(20_000, ge=1, description="the same per address")
+    order_address_window_seconds: int = Field(10, ge=1, description="length of that window")
+    order_address_per_second: float = Field(2_000.0, gt=0, description="sustained, per address")
 
 
 class Settings(BaseSettings):
@@ -63,9 +63,9 @@ class Settings(BaseSettings):
 
     # The edge
     host: str = Field("127.0.0.1", description="address that serve listens on")
-    port: int = Field(8000, ge=1, le=65535)
-    sandbox_port: int = Field(8001, ge=1, le=65535)
-    api_processes: int = Field(1, ge=1, le=64)
+    port: int = Field(8000, ge=1, le=65535, description="port that serve listens on")
+    sandbox_port: int = Field(8001, ge=1, le=65535, description="port of the payment sandbox")
+    api_processes: int = Field(1, ge=1, le=64, description="API processes behind one port")
     public_url: str = Field("", description="https://shop.example; empty: as the request came in")
     public_origins: CommaList = Field((), description="origins whose pages may call, by comma")
     trusted_proxies: str = Field("", description="addresses whose X-Forwarded-For is believed")
@@ -78,29 +78,31 @@ class Settings(BaseSettings):
     checkout_seconds: int = Field(900, ge=1, le=86_400, description="a frozen hold's hard cap")
     payment_seconds: int = Field(900, ge=1, le=86_400, description="an unpaid order expires after")
     hold_notice_seconds: int = Field(60, ge=1, description="a notice this long before a lapse")
-    session_days: int = Field(30, ge=1, le=365)
+    session_days: int = Field(30, ge=1, le=365, description="a sign-in lasts this long")
     poll_payment_seconds: float = Field(60.0, gt=0, description="ask the provider after silence")
 
     # Messages
     smtp_url: str = Field("", description="smtp://user:password@host:587; empty: the log")
-    mail_from: str = Field("orders@flashsale.example")
+    mail_from: str = Field("orders@flashsale.example", description="sender of e-mails")
 
     # Sign-in with an OpenID Connect provider
     oidc_issuer: str = Field("", description="https://accounts.example; empty: not offered")
-    oidc_client_id: str = ""
-    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_id: str = Field("", description="registered with that provider")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="of that client")
 
     # Bounds
     postgres_pool: int = Field(12, ge=2, le=200, description="hot-path connections per process")
     redis_pool: int = Field(48, ge=4, le=1000, description="connections per process")
-    body_bytes: int = Field(65_536, ge=1024)
-    query_depth: int = Field(15, ge=1)
-    query_aliases: int = Field(100, ge=1)
-    query_tokens: int = Field(1_000, ge=1)
+    body_bytes: int = Field(65_536, ge=1024, description="largest request body")
+    query_depth: int = Field(15, ge=1, description="deepest nesting of a document")
+    query_aliases: int = Field(100, ge=1, description="most aliases in a document")
+    query_tokens: int = Field(1_000, ge=1, description="most tokens in a document")
     query_directives: int = Field(5, ge=1, description="repeated on one field")
-    query_cost: int = Field(20_000, ge=1)
+    query_cost: int = Field(20_000, ge=1, description="most objects a document may ask for")
     socket_operations: int = Field(100, ge=1, description="at once on one socket")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+    )
 
     limit: Limits = Field(default_factory=Limits)
 
