@@ -6,6 +6,7 @@ from typing import Any, Final
 import strawberry
 import structlog
 from graphql import GraphQLError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 
 from admission.errors import RateLimited
@@ -70,24 +71,26 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
 
 def _told_as_it_is(error: GraphQLError) -> ApiError | None:
     """What the client may read of an error, or None when it is our own mistake."""
-    cause = error.original_error
-    match cause:
+    told: ApiError | None = None
+    match cause := error.original_error:
         case ApiError():
-            return cause
+            told = cause
         case Unauthenticated():
-            return ApiError("UNAUTHENTICATED", str(cause))
+            told = ApiError("UNAUTHENTICATED", str(cause))
         case RateLimited():
-            return ApiError("RATE_LIMITED", TOO_OFTEN, retryAfterMs=cause.retry_after_ms)
+            told = ApiError("RATE_LIMITED", TOO_OFTEN, retryAfterMs=cause.retry_after_ms)
         case HashingBusy() | TryLater():
-            return ApiError("OVERLOADED", str(cause), retryAfterMs=cause.retry_after_ms)
+            told = ApiError("OVERLOADED", str(cause), retryAfterMs=cause.retry_after_ms)
         case NotFound():
-            return ApiError("NOT_FOUND", str(cause))
+            told = ApiError("NOT_FOUND", str(cause))
         case InvalidInput():
-            return ApiError("BAD_USER_INPUT", str(cause), field=cause.field)
-    if _document_is_at_fault(error):
-        code = (error.extensions or {}).get("code", "BAD_USER_INPUT")
-        return ApiError(code, error.message)
-    return None
+            told = ApiError("BAD_USER_INPUT", str(cause), field=cause.field)
+        case CannotGetOperationTypeError() | InvalidOperationTypeError():
+            told = ApiError("BAD_USER_INPUT", error.message)
+        case _ if _document_is_at_fault(error):
+            code = (error.extensions or {}).get("code", "BAD_USER_INPUT")
+            told = ApiError(code, error.message)
+    return told
 
 
 def _document_is_at_fault(error: GraphQLError) -> bool:
