@@ -1,5 +1,6 @@
 """A child process that cannot outlive us."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,22 +32,26 @@ class Child:
         command: Sequence[str],
         *,
         folder: Path,
-        log: Path,
+        log: Path | None,
         stop_signal: signal.Signals = signal.SIGTERM,
         environment: Mapping[str, str] | None = None,
         run_as: RunAs | None = None,
         inherited: tuple[int, ...] = (),
     ) -> None:
-        """Start `command`, whose first word is an absolute path; both outputs go to `log`."""
+        """Start `command`, whose first word is an absolute path.
+
+        Both of its outputs go to `log`; None: to where ours go.
+        """
         self._stop_signal = stop_signal
-        with log.open("ab") as output:
+        with contextlib.ExitStack() as opened:
+            output = None if log is None else opened.enter_context(log.open("ab"))
             self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
                 launch_command(command, stop_signal=stop_signal, run_as=run_as),
                 cwd=folder,
                 env=dict(os.environ if environment is None else environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=None if output is None else subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=inherited,
             )

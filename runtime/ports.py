@@ -17,33 +17,21 @@ def free_port(preferred: int | None = None) -> int:
         return int(probe.getsockname()[1])
 
 
-def listen(host: str, port: int, *, backlog: int, setting: str, option: str) -> socket.socket:
-    """A listening socket, which child processes may inherit.
+def reserve_port(host: str, port: int, *, setting: str, option: str) -> socket.socket:
+    """A bound socket: nobody else gets the port, and whoever inherits it may listen.
 
     Raises:
         CannotStart: the port is taken or not ours to take, or there is no such address here.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    server = socket.socket(family)
+    server = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     # Connections of an earlier run that linger in TIME_WAIT are no reason to refuse.
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind((host, port))
-        server.listen(backlog)
     except OSError as error:
         server.close()
         raise CannotStart(_refusal(host, port, error, setting, option)) from None
-    server.set_inheritable(True)
     return server
-
-
-def check_free(host: str, port: int, *, setting: str, option: str) -> None:
-    """Refuse a port that is in use, before anything is started.
-
-    Raises:
-        CannotStart: as `listen`.
-    """
-    listen(host, port, backlog=1, setting=setting, option=option).close()
 
 
 def _refusal(host: str, port: int, error: OSError, setting: str, option: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from runtime.child import Child, RunAs
+from runtime.logs import last_lines, last_words
 from runtime.ports import free_port
 from runtime.problems import CannotStart
 from runtime.programs import package_of_missing_library
@@ -19,8 +20,6 @@ READY_SECONDS = 60.0
 _LEFTOVER_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.02
-# Enough of a log's end to hold the line that says why.
-_TAIL_BYTES = 8_192
 
 
 class EmbeddedStore(ABC):
@@ -143,13 +142,9 @@ class EmbeddedStore(ABC):
                 return lock
 
     def _reason(self) -> str:
-        with self.log.open("rb") as log:
-            log.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
-            lines = log.read().decode(errors="replace").split("\n")
-        told = [line.strip() for line in lines if line.strip()]
+        told = last_lines(self.log)
         for line in reversed(told):
             package = package_of_missing_library(line)
             if package is not None:
                 return f"a library is missing. Install it with `apt-get install {package}`."
-        last = told[-1] if told else f"exit code {self._child and self._child.exit_code}"
-        return f"{last} (whole log: {self.log})"
+        return last_words(self.log)

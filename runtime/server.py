@@ -1,0 +1,78 @@
+"""Serving an ASGI application with uvicorn: in this process, or in several on one socket."""
+
+import socket
+import time
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from kit.settings import Settings
+from runtime.services import Service
+from runtime.signals import StopAsked, ignore_stop_signals, stop_signals
+
+# Connections that may wait to be accepted in a drop's first second; net.core.somaxconn caps it.
+_BACKLOG = 4_096
+# Requests in flight may finish; sockets are told to come back.
+_FINISH_SECONDS = 10
+# Storefronts ask again within half a minute; proxies keep theirs a minute.
+_KEEP_ALIVE_SECONDS = 65
+# A subscription's message is a document and its variables.
+_SOCKET_MESSAGE_BYTES = 65_536
+_WATCH_SECONDS = 0.25
+
+
+def serve_app(app: ASGIApp, listener: socket.socket, *, trusted_proxies: str) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=_SOCKET_MESSAGE_BYTES,
+        # A compressor for each of thousands of sockets costs more than the bytes it saves.
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies or None,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_FINISH_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def serve_in_processes(
+    settings: Settings, listener: socket.socket, *, environment: dict[str, str]
+) -> None:
+    """Serve from `settings.api_processes` children that share the socket, until told to stop."""
+    children = [
+        Service(
+            f"API process {number + 1}",
+            ("serve", "--fd", str(listener.fileno()), "--processes", "1"),
+            folder=Path.cwd(),
+            log=None,
+            environment=environment,
+            sockets=(listener.fileno(),),
+        )
+        for number in range(settings.api_processes)
+    ]
+    with stop_signals():
+        try:
+            for child in children:
+                child.start()
+            while True:
+                time.sleep(_WATCH_SECONDS)
+                for child in children:
+                    child.restart_if_dead()
+        except StopAsked:
+            pass
+        finally:
+            ignore_stop_signals()
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                child.stop()
