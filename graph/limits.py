@@ -66,16 +66,15 @@ class Validation(ValidationCache):
     def on_validate(self) -> Iterator[None]:
         """Put the errors in place that forbid execution; none lets it go on."""
         execution = self.execution_context
-        try:
-            errors = self.cached_validate_document(
-                execution.schema._schema,  # noqa: SLF001 - as ValidationCache itself does
-                execution.graphql_document,
-                execution.validation_rules,
-            )
-        except RecursionError:
-            errors = [too_complex("Fragments are nested too deeply.")]
-        bounds = [error for error in errors if error.extensions]
-        execution.pre_execution_errors = bounds or errors
+        errors = self.cached_validate_document(
+            execution.schema._schema,  # noqa: SLF001 - as ValidationCache itself does
+            execution.graphql_document,
+            execution.validation_rules,
+        )
+        # The validator's word for a document that takes too long or nests fragments too deeply.
+        if any(error.message == "Validation aborted." for error in errors):
+            errors = [too_complex("This document repeats or nests too much.")]
+        execution.pre_execution_errors = [e for e in errors if e.extensions] or errors
         yield
 
 
