@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from graphql import GraphQLSyntaxError
+from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, OperationDefinitionNode
 from strawberry.extensions import (
     AddValidationRules,
     MaxTokensLimiter,
@@ -51,6 +51,9 @@ class Parsing(ParserCache):
             if error.message.endswith("Parsing aborted."):
                 raise too_complex(error.message.removeprefix("Syntax Error: ")) from None
             raise
+        # Strawberry would run the first of several. The spec wants the client to choose.
+        if execution._provided_operation_name is None and _operations_in(document) > 1:  # noqa: SLF001 - its only trace
+            raise GraphQLError("operationName must say which of the operations to run.")
         execution.graphql_document = document
         yield
         if isinstance(execution.context, Context):
@@ -76,6 +79,10 @@ class Validation(ValidationCache):
             errors = [too_complex("This document repeats or nests too much.")]
         execution.pre_execution_errors = [e for e in errors if e.extensions] or errors
         yield
+
+
+def _operations_in(document: DocumentNode) -> int:
+    return sum(isinstance(each, OperationDefinitionNode) for each in document.definitions)
 
 
 def _type_of(extension: SchemaExtension) -> str:

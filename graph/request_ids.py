@@ -29,6 +29,7 @@ class RequestIds:
             nonlocal started
             if message["type"] in {"http.response.start", "websocket.accept"}:
                 started = True
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 

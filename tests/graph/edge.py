@@ -1,6 +1,7 @@
 """The edge with a small schema and no stores, served by a real uvicorn on a real socket."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
 from graph.context import Context, RequestFacts
@@ -185,7 +187,8 @@ class Talk:
     async def closed(self) -> tuple[int | None, str | None]:
         """Read until the other side has closed; its code and reason."""
         async with asyncio.timeout(10):
-            async for _ in self.connection:
-                pass
+            with contextlib.suppress(ConnectionClosedError):
+                while True:
+                    await self.connection.recv()
             await self.connection.wait_closed()
         return self.connection.close_code, self.connection.close_reason

@@ -185,6 +185,7 @@ async def test_a_body_without_a_declared_length_is_bounded_while_it_streams(edge
         ("{ quantity(of: 1, price: 2) }", None),
         ("{ quantity(of: 1", None),
         ("{ nothing }", None),
+        ("query A { quantity(of: 1) } query B { quantity(of: 2) }", None),
     ],
 )
 async def test_a_document_that_cannot_be_executed_is_a_400_without_data(

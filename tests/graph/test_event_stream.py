@@ -1,0 +1,88 @@
+"""Server-sent events: one operation for each request, as graphql-sse's distinct connections."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from tests.graph.edge import Edge, until
+
+STREAM = {"Accept": "text/event-stream"}
+
+
+async def _events(edge: Edge, query: str) -> str:
+    response = await edge.post(query, accept="text/event-stream")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    return response.text
+
+
+@asynccontextmanager
+async def _listening(edge: Edge, query: str, token: str) -> AsyncIterator[httpx.Response]:
+    headers = {**STREAM, "Authorization": f"Bearer {token}"}
+    async with edge.http.stream(
+        "POST", "/graphql", json={"query": query}, headers=headers
+    ) as response:
+        yield response
+
+
+async def test_each_result_is_an_event_and_the_end_is_one_too(edge: Edge) -> None:
+    assert await _events(edge, "subscription { count(upTo: 2) }") == (
+        'event: next\ndata: {"data":{"count":1}}\n\n'
+        'event: next\ndata: {"data":{"count":2}}\n\n'
+        "event: complete\ndata:\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("{ hello }", '{"data":{"hello":"hello you"}}'),
+        ('mutation { placeOrder(key: "k") }', '{"data":{"placeOrder":"k"}}'),
+    ],
+)
+async def test_other_operations_may_be_streamed_too(edge: Edge, query: str, told: str) -> None:
+    assert await _events(edge, query) == (
+        f"event: next\ndata: {told}\n\nevent: complete\ndata:\n\n"
+    )
+
+
+@pytest.mark.parametrize("query", ["subscription { count(", "subscription { nothing }"])
+async def test_a_document_that_is_refused_is_told_in_the_stream(edge: Edge, query: str) -> None:
+    told = await _events(edge, query)
+    assert '"code":"BAD_USER_INPUT"' in told
+    assert told.endswith("event: complete\ndata:\n\n")
+    assert '"data":' not in told
+
+
+async def test_a_subscription_may_be_asked_by_get(edge: Edge) -> None:
+    response = await edge.http.get(
+        "/graphql", params={"query": "subscription { count(upTo: 1) }"}, headers=STREAM
+    )
+    assert 'data: {"data":{"count":1}}' in response.text
+
+
+async def test_a_body_that_asks_for_nothing_is_an_ordinary_400(edge: Edge) -> None:
+    response = await edge.http.post("/graphql", json=[], headers=STREAM)
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+
+
+async def test_the_operation_ends_when_its_client_leaves(edge: Edge) -> None:
+    edge.calls.clear()
+    token = edge.sessions.open()
+    async with _listening(edge, "subscription { forever }", token) as response:
+        assert await anext(response.aiter_lines()) == "event: next"
+        assert edge.calls == []
+    await until(lambda: edge.calls == ["forever ended"])
+
+
+async def test_logging_out_ends_the_sessions_streams(edge: Edge) -> None:
+    token = edge.sessions.open()
+    async with _listening(edge, "subscription { mine }", token) as response, asyncio.timeout(10):
+        lines = response.aiter_lines()
+        assert await anext(lines) == "event: next"
+        await edge.post("mutation { logout }", headers={"Authorization": f"Bearer {token}"})
+        assert "event: complete" in [line async for line in lines]
