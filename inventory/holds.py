@@ -1,0 +1,138 @@
+"""Holds: units set aside for a buyer, until they are claimed, given back, or lapse."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+from inventory.answers import Answer, Hold, HoldAnswer, hold_of, unpack_hold
+from inventory.gate import Gate, refusal, token, whole_ms
+from inventory.keys import DealKeys
+
+# One call blocks the server for as long as this many holds take: about a millisecond.
+MOST_LAPSED = 1000
+
+
+class Holds(Gate):
+    """The life of a hold before it becomes a claim."""
+
+    async def set_hold(
+        self,
+        deal_id: str,
+        buyer_id: str,
+        quantity: int,
+        *,
+        mode: Literal["add", "set"],
+        epoch: int,
+        operation_id: str,
+        hold_for: timedelta,
+    ) -> HoldAnswer:
+        """Hold `quantity` units more (add), or make the hold this many units (set; 0 gives back).
+
+        A new hold lasts `hold_for`; changing it never moves its deadline, nor thaws a frozen one,
+        but takes it out of its checkout. Only a hold that grows needs a live deal. May be
+        repeated with the same `operation_id`: the first answer stands.
+
+        Raises:
+            SoldOut, PurchaseLimitReached, DealNotLive, StaleEpoch: nothing was written.
+            redis.RedisError: outcome unknown; repeat with the same `operation_id`.
+        """
+        assert quantity > 0 or (mode == "set" and quantity == 0)
+        assert timedelta() < hold_for <= self._longest_hold
+        keys = DealKeys(deal_id)
+        answer = await self._run(
+            "set_hold",
+            deal_id,
+            (keys.stock, keys.holds, keys.due, keys.bought),
+            (epoch, buyer_id, quantity, mode, token(operation_id), whole_ms(hold_for)),
+        )
+        match answer.word:
+            case "CHANGED" | "UNCHANGED" as word:
+                return _told(keys, buyer_id, answer, changed=word == "CHANGED")
+            case "STALE_EPOCH" | "NOT_LIVE" | "OVER_LIMIT" | "SOLD_OUT":
+                raise refusal(keys, answer)
+            case word:
+                raise AssertionError(f"set_hold answered {word}")
+
+    async def freeze_hold(
+        self, deal_id: str, buyer_id: str, *, epoch: int, checkout_id: str, cap: timedelta
+    ) -> HoldAnswer:
+        """Freeze a hold for a checkout. Only the first freezing moves the deadline, to now + `cap`.
+
+        A later checkout takes the frozen hold over. May be repeated.
+
+        Raises:
+            HoldLapsed, DealNotLive, StaleEpoch: nothing was written.
+            redis.RedisError: outcome unknown; repeat.
+        """
+        assert timedelta() < cap <= self._longest_hold
+        keys = DealKeys(deal_id)
+        answer = await self._run(
+            "freeze_hold",
+            deal_id,
+            (keys.stock, keys.holds, keys.due),
+            (epoch, buyer_id, checkout_id, whole_ms(cap)),
+        )
+        match answer.word:
+            case "FROZEN":
+                return _told(keys, buyer_id, answer, changed=True)
+            case "STALE_EPOCH" | "NOT_LIVE" | "LAPSED":
+                raise refusal(keys, answer)
+            case word:
+                raise AssertionError(f"freeze_hold answered {word}")
+
+    async def lapse_holds(self, deal_id: str, *, limit: int) -> HoldAnswer | None:
+        """Give at most `limit` due holds back to the stock; None where no gate is open.
+
+        Also clips deadlines further away than the longest hold: the clock had jumped. May be
+        repeated.
+        """
+        assert 0 < limit <= MOST_LAPSED
+        keys = DealKeys(deal_id)
+        answer = await self._run(
+            "lapse_holds",
+            deal_id,
+            (keys.stock, keys.holds, keys.due),
+            (limit, whole_ms(self._longest_hold)),
+        )
+        match answer.word:
+            case "SWEPT":
+                return HoldAnswer(answer.counters, None, answer.lapsed, bool(answer.lapsed))
+            case "MISSING":
+                return None
+            case word:
+                raise AssertionError(f"lapse_holds answered {word}")
+
+    async def due_soon(self, deal_id: str, within: timedelta, limit: int) -> list[tuple[str, int]]:
+        """Buyer and deadline (Unix ms) of holds that lapse within a duration, earliest first."""
+        assert 0 < limit <= MOST_LAPSED
+        keys = DealKeys(deal_id)
+        answer = await self._run(
+            "due_soon", deal_id, (keys.stock, keys.holds, keys.due), (whole_ms(within), limit)
+        )
+        match answer.word:
+            case "LISTED":
+                return list(zip(answer.rest[::2], answer.rest[1::2], strict=True))
+            case "MISSING":
+                return []
+            case word:
+                raise AssertionError(f"due_soon answered {word}")
+
+    async def read_holds(self, buyer_id: str, deal_ids: Sequence[str]) -> dict[str, Hold]:
+        """The holds of one buyer that live by the server's clock, by deal, in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            for deal_id in deal_ids:
+                pipe.hget(DealKeys(deal_id).holds, buyer_id)
+            (seconds, micros), *packed = await pipe.execute()
+        now_ms = seconds * 1000 + micros // 1000
+        found = {}
+        for deal_id, field in zip(deal_ids, packed, strict=True):
+            hold = None if field is None else unpack_hold(deal_id, buyer_id, field)
+            if hold is not None and hold.deadline_ms > now_ms:
+                found[deal_id] = hold
+        return found
+
+
+def _told(keys: DealKeys, buyer_id: str, answer: Answer, *, changed: bool) -> HoldAnswer:
+    hold = hold_of(keys.deal_id, buyer_id, *answer.rest)
+    return HoldAnswer(answer.counters, hold, answer.lapsed, changed)

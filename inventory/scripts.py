@@ -1,0 +1,115 @@
+"""Loads the Lua scripts into Redis and runs them, one by one or many in one round trip."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+_FOLDER = Path(__file__).parent / "lua"
+_WITH = re.compile(r"^-- with: (.+)$", re.MULTILINE)
+_RUN_ID = "@RUN_ID@"
+# A server that restarts between two answers is caught by asking twice; three times is an outage.
+_MOST_LOADS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a script: its name, its keys of one hash tag, and its arguments."""
+
+    script: str
+    keys: Sequence[str]
+    arguments: Sequence[str | int | bytes] = ()
+
+
+class Scripts:
+    """The scripts of inventory/lua on one Redis.
+
+    Each loaded text carries the run id of the server it was loaded into. A restarted or failed-over
+    server does not know the scripts, so its new run id is asked for before it runs one, and every
+    gate that an earlier life wrote answers as stale (protocol rule 12).
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._texts = read_texts()
+        self._shas: dict[str, str] = {}
+        self._loading = asyncio.Lock()
+
+    async def run(self, call: Call) -> Any:  # noqa: ANN401 - each script answers in its own shape
+        """What one script answers.
+
+        Raises:
+            redis.RedisError: whether it ran is unknown.
+        """
+        shas = self._shas or await self._load(self._shas)
+        try:
+            return await self._evaluate(shas, call)
+        except NoScriptError:
+            return await self._evaluate(await self._load(shas), call)
+
+    async def run_all(self, calls: Sequence[Call]) -> list[Any]:
+        """What several scripts answer, in the same order, in one round trip.
+
+        Raises:
+            redis.RedisError: any of them may have run.
+        """
+        shas = self._shas or await self._load(self._shas)
+        answers = await self._evaluate_all(shas, calls)
+        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            again = await self._evaluate_all(await self._load(shas), [calls[at] for at in unknown])
+            for at, answer in zip(unknown, again, strict=True):
+                answers[at] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def run_id(self) -> str:
+        """The id of the server's present life, asked now."""
+        return str((await self._redis.info("server"))["run_id"])
+
+    async def _evaluate(self, shas: dict[str, str], call: Call) -> Any:  # noqa: ANN401 - as in run
+        return await self._redis.evalsha(
+            shas[call.script], len(call.keys), *call.keys, *call.arguments
+        )
+
+    async def _evaluate_all(self, shas: dict[str, str], calls: Sequence[Call]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for call in calls:
+                pipe.evalsha(shas[call.script], len(call.keys), *call.keys, *call.arguments)
+            return list(await pipe.execute(raise_on_error=False))
+
+    async def _load(self, known: dict[str, str]) -> dict[str, str]:
+        """Load all scripts under the server's run id, once for all callers that miss them."""
+        async with self._loading:
+            if self._shas is not known:
+                return self._shas
+            for _ in range(_MOST_LOADS):
+                run_id = await self.run_id()
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    for text in self._texts.values():
+                        pipe.script_load(text.replace(_RUN_ID, run_id))
+                    pipe.info("server")
+                    *shas, server = await pipe.execute()
+                if server["run_id"] == run_id:
+                    self._shas = dict(zip(self._texts, shas, strict=True))
+                    return self._shas
+        raise RedisError("the server restarted while scripts were loaded")
+
+
+def read_texts() -> dict[str, str]:
+    """Every script by name, with the shared parts that its header asks for after its shebang."""
+    parts = {path.stem: path.read_text() for path in (_FOLDER / "shared").glob("*.lua")}
+    texts = {}
+    for path in sorted(_FOLDER.glob("*.lua")):
+        shebang, _, body = path.read_text().partition("\n")
+        wanted = _WITH.search(body)
+        shared = [parts[name] for name in wanted.group(1).split(", ")] if wanted else []
+        texts[path.stem] = "\n".join([shebang, *shared, body])
+    return texts
