@@ -34,7 +34,7 @@ claims, free = fit(gate, surviving_claims(KEYS[4], known), free)
 holds, free = fit(gate, surviving_holds(KEYS[2], known, gate.now), free)
 
 redis.call('DEL', unpack(KEYS))
-local list, due, unconfirmed = {}, {}, {}
+local due, unconfirmed = {}, {}
 for _, one in ipairs(claims) do
   known[one.order] = pack_claim(one.units, 0, 'CLAIMED', one.buyer)
   bought[one.buyer] = (bought[one.buyer] or 0) + one.units
