@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -16,8 +14,8 @@ from graph.context import Context, RequestFacts
 from graph.endpoint import GraphQLEndpoint
 from graph.health import Health
 from graph.metrics import Metrics
+from graph.middleware import edge_middleware
 from graph.open_sessions import OpenSessions
-from graph.request_ids import RequestIds
 from graph.schema import build_schema
 from graph.socket import GraphQLSocket
 from graph.webhooks import PaymentWebhook
@@ -52,21 +50,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             app.router.routes[:] = _routes(schema, resources, hub, open_sessions)
             yield
 
-    return Starlette(
-        lifespan=lifespan,
-        middleware=[
-            Middleware(RequestIds),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=chosen.public_origins,
-                allow_credentials=True,
-                allow_methods=["GET", "POST"],
-                allow_headers=["*"],
-                expose_headers=["X-Request-Id", "Retry-After"],
-                max_age=600,
-            ),
-        ],
-    )
+    return Starlette(lifespan=lifespan, middleware=edge_middleware(chosen))
 
 
 def _routes(

@@ -12,17 +12,17 @@ from typing import Any, cast
 import httpx
 import uvicorn
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
+from graph.answers import MakeContext
 from graph.context import Context, RequestFacts
 from graph.conversation import Pace
 from graph.endpoint import GraphQLEndpoint
 from graph.metrics import Metrics
-from graph.request_ids import RequestIds
+from graph.middleware import edge_middleware
 from graph.socket import GraphQLSocket
 from kit.settings import Settings, load_settings
 from tests.graph.small_schema import Fakes, FakeSessions, small_schema
@@ -40,6 +40,7 @@ class Edge:
     fakes: Fakes
     metrics: Metrics
     contexts: list[Context]
+    make_context: MakeContext
 
     @property
     def calls(self) -> list[str]:
@@ -115,13 +116,20 @@ async def serve_edge(settings: Settings, *, most_at_once: int = 100) -> AsyncIte
             WebSocketRoute("/graphql", door),
             Route("/metrics", metrics.scrape),
         ],
-        middleware=[Middleware(RequestIds)],
+        middleware=edge_middleware(settings),
     )
     async with (
         serve(app) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
     ):
-        yield Edge(port=port, http=http, fakes=fakes, metrics=metrics, contexts=contexts)
+        yield Edge(
+            port=port,
+            http=http,
+            fakes=fakes,
+            metrics=metrics,
+            contexts=contexts,
+            make_context=make_context,
+        )
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ class FakeSessions:
     def __init__(self) -> None:
         self.viewers: dict[str, Viewer] = {}
         self.lookups = 0
+        self.out_of_reach = False
 
     def open(self, role: str = "BUYER") -> str:
         token = new_token()
@@ -36,6 +37,8 @@ class FakeSessions:
 
     async def viewer(self, token: str) -> Viewer:
         self.lookups += 1
+        if self.out_of_reach:
+            raise ConnectionError("postgres://shop:hunter2@db is away")
         try:
             return self.viewers[token]
         except KeyError:

@@ -1,12 +1,15 @@
 """Server-sent events: one operation for each request, as graphql-sse's distinct connections."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from graph.context import RequestFacts
+from graph.event_stream import EventStream
 from tests.graph.edge import Edge, until
 
 STREAM = {"Accept": "text/event-stream"}
@@ -86,3 +89,34 @@ async def test_logging_out_ends_the_sessions_streams(edge: Edge) -> None:
         assert await anext(lines) == "event: next"
         await edge.post("mutation { logout }", headers={"Authorization": f"Bearer {token}"})
         assert "event: complete" in [line async for line in lines]
+
+
+async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edge) -> None:
+    token = edge.sessions.open()
+    request = RequestFacts("req_1", token, "127.0.0.1", None, secure=False)
+    sent: list[bytes] = []
+
+    async def silence() -> AsyncGenerator[None, None]:
+        await asyncio.Event().wait()
+        yield
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        if sent.count(b":\n\n") == 3:
+            edge.sessions.viewers.pop(token, None)
+
+    async def stays() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stream = EventStream(
+        silence(),
+        context=edge.make_context(request),
+        make_context=edge.make_context,
+        metrics=edge.metrics,
+        open_sessions=edge.fakes.open_sessions,
+        keepalive_seconds=0.01,
+    )
+    async with asyncio.timeout(10):
+        await stream({"type": "http"}, stays, send)
+    assert sent == [b"", *[b":\n\n"] * 3, b"event: complete\ndata:\n\n"]

@@ -137,3 +137,37 @@ async def test_a_form_of_another_page_with_the_cookie_is_403(edge: Edge, content
     response = await edge.http.post("/graphql", content=body, headers=headers)
     assert response.status_code == 403
     assert edge.calls == []
+
+
+async def test_an_allowed_page_may_send_its_cookie_and_read_the_answer(edge: Edge) -> None:
+    asked = {
+        "Origin": SHOP,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,authorization",
+    }
+    preflight = await edge.http.options("/graphql", headers=asked)
+    assert preflight.status_code == 200
+    answer = await edge.post("{ hello }", headers={"Origin": SHOP})
+    for response in (preflight, answer):
+        assert response.headers["access-control-allow-origin"] == SHOP
+        assert response.headers["access-control-allow-credentials"] == "true"
+    assert "authorization" in preflight.headers["access-control-allow-headers"]
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
+
+
+async def test_a_foreign_page_may_not_even_ask(edge: Edge) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    preflight = await edge.http.options("/graphql", headers=asked)
+    assert preflight.status_code == 400
+    assert "access-control-allow-origin" not in preflight.headers
+
+
+async def test_a_store_that_is_away_is_masked(edge: Edge) -> None:
+    token = edge.sessions.open()
+    edge.sessions.out_of_reach = True
+    try:
+        response = await edge.post(CART, headers={"Authorization": f"Bearer {token}"})
+    finally:
+        edge.sessions.out_of_reach = False
+    assert "hunter2" not in response.text
+    assert response.json()["errors"][0]["extensions"]["code"] == "INTERNAL"
