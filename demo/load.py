@@ -11,6 +11,7 @@ import httpx
 import orjson
 import structlog
 
+from auth.accounts import Role
 from auth.errors import EmailTaken
 from auth.seeding import seed_buyers
 from kit.ids import new_id
@@ -99,7 +100,11 @@ async def load_demo(resources: Resources, tell: Progress) -> None:
         if ends_at <= now:
             await resources.dealdesk.update(deal_id, starts_at=starts_at, ends_at=ends_at)
     tell("making the demo accounts")
-    for (email, password, name), role in ((BUYER, "BUYER"), (OPERATOR, "OPERATOR")):
+    accounts: tuple[tuple[tuple[str, str, str], Role], ...] = (
+        (BUYER, "BUYER"),
+        (OPERATOR, "OPERATOR"),
+    )
+    for (email, password, name), role in accounts:
         try:
             await resources.accounts.register(email, password, name, role=role)
         except EmailTaken:

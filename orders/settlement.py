@@ -117,7 +117,7 @@ class Settlement:
 
     async def _apply(self, row: asyncpg.Record, decision: Decision) -> bool:
         """Write a decision, on condition that the order is still what it was; True if it moved."""
-        changes = decision.status != row["status"]
+        changes: bool = decision.status != row["status"]
         refunds = [
             {
                 "user_id": row["user_id"],

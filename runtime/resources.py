@@ -85,6 +85,7 @@ class Resources:
     placing: Placing
     cancelling: Cancelling
     settlement: Settlement
+    abandonment: Abandonment
     archive: Archive
     handlers: JobHandlers
     sweeps: Sweeps
@@ -247,6 +248,7 @@ def _assemble(
         ),
         cancelling=Cancelling(settlement=settlement),
         settlement=settlement,
+        abandonment=abandonment,
         archive=Archive(pool=pool, cursors=cursors),
         handlers=JobHandlers(
             pool=pool,

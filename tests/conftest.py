@@ -15,6 +15,9 @@ from kit.redis_client import open_redis
 from kit.settings import Settings, load_settings
 from models.stores import migrate_mongo, migrate_postgres
 from runtime.embedded import EmbeddedStores
+from runtime.resources import Resources, open_resources
+from sandbox.app import SandboxConfig, create_sandbox
+from tests.sandbox.running import serve
 
 STRIPE_API_KEY = "sk_test_flashsale_tests"
 STRIPE_PUBLISHABLE_KEY = "pk_test_flashsale_tests"
@@ -50,7 +53,21 @@ async def stores(stores_folder: Path) -> AsyncIterator[Stores]:
 
 
 @pytest.fixture(scope="session")
-def settings(stores: Stores) -> Settings:
+async def provider(stores_folder: Path) -> AsyncIterator[str]:
+    """The address of a payment sandbox that sends no webhooks: tests settle by themselves."""
+    config = SandboxConfig(
+        data_dir=stores_folder / "sandbox",
+        secret_key=STRIPE_API_KEY,
+        publishable_key=STRIPE_PUBLISHABLE_KEY,
+        webhook_url="",
+        webhook_secret=STRIPE_WEBHOOK_SECRET,
+    )
+    async with serve(create_sandbox(config)) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def settings(stores: Stores, provider: str) -> Settings:
     """As an API process of this session would have them."""
     return load_settings(
         database_url=stores.database_url,
@@ -58,6 +75,8 @@ def settings(stores: Stores) -> Settings:
         mongo_url=stores.mongo_url,
         stripe_api_key=SecretStr(STRIPE_API_KEY),
         stripe_publishable_key=STRIPE_PUBLISHABLE_KEY,
+        stripe_api_base=provider,
+        intents_per_second=1_000,
         stripe_webhook_secret=SecretStr(STRIPE_WEBHOOK_SECRET),
         secret_key=SecretStr("a-secret-of-these-tests"),
     )
@@ -75,4 +94,11 @@ async def pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     async with asyncpg.create_pool(
         settings.database_url, min_size=1, max_size=settings.postgres_pool
     ) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Everything a process holds open; one for the session, since Tortoise is global."""
+    async with open_resources(settings) as opened:
         yield opened
