@@ -83,14 +83,16 @@ def schema() -> None:
 
 
 async def _migrate(settings: Settings) -> None:
+    await check_stores(settings, migrated=False)
     from models.stores import migrate_mongo, migrate_postgres  # noqa: PLC0415 - start quickly
 
-    await check_stores(settings, migrated=False)
     await migrate_postgres(settings.database_url)
     await migrate_mongo(settings.mongo_url)
 
 
 async def _seed_demo(settings: Settings) -> None:
+    typer.echo("bringing the schemas up to date")
+    await _migrate(settings)
     from demo.load import (  # noqa: PLC0415 - no other command needs it
         BUYER,
         OPERATOR,
@@ -100,8 +102,6 @@ async def _seed_demo(settings: Settings) -> None:
     )
     from runtime.resources import open_resources  # noqa: PLC0415 - start quickly
 
-    typer.echo("bringing the schemas up to date")
-    await _migrate(settings)
     async with open_resources(settings) as resources:
         if await is_loaded():
             moved = await refresh_times(resources)
@@ -113,17 +113,17 @@ async def _seed_demo(settings: Settings) -> None:
 
 
 async def _seed_buyers(settings: Settings, buyers: int) -> list[str]:
+    await check_stores(settings, migrated=True)
     from auth.seeding import seed_buyers  # noqa: PLC0415 - start quickly
 
-    await check_stores(settings, migrated=True)
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=2) as pool:
         return await seed_buyers(pool, buyers=buyers, session_days=settings.session_days)
 
 
 async def _reconcile(settings: Settings) -> dict[str, int]:
+    await check_stores(settings, migrated=True)
     from runtime.resources import open_resources  # noqa: PLC0415 - start quickly
 
-    await check_stores(settings, migrated=True)
     async with open_resources(settings) as resources:
         sweeps = resources.sweeps
         return {
@@ -136,9 +136,9 @@ async def _reconcile(settings: Settings) -> dict[str, int]:
 
 
 async def _verify(settings: Settings, deal_id: str | None) -> tuple[int, int]:
+    await check_stores(settings, migrated=True)
     from orders.proof import prove_deals  # noqa: PLC0415 - start quickly
 
-    await check_stores(settings, migrated=True)
     broken = proven = 0
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=2) as pool:
         async for proof in prove_deals(pool, deal_id):
