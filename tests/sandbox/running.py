@@ -70,7 +70,9 @@ class Receiver:
     async def take(self, request: Request) -> Response:
         self.bodies.append(await request.body())
         self.signatures.append(request.headers["stripe-signature"])
-        return Response(status_code=self.answers.pop(0) if self.answers else 200)
+        status = self.answers.pop(0) if self.answers else 200
+        # A redirect leads to a page that is happy with anything.
+        return Response(status_code=status, headers={"Location": "/happy"} if status == 302 else {})
 
     def events(self) -> list[dict[str, Any]]:
         return [orjson.loads(body) for body in self.bodies]
@@ -82,7 +84,12 @@ class Receiver:
 @asynccontextmanager
 async def run_receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    app = Starlette(routes=[Route("/webhooks/stripe", receiver.take, methods=["POST"])])
+    app = Starlette(
+        routes=[
+            Route("/webhooks/stripe", receiver.take, methods=["POST"]),
+            Route("/happy", lambda _: Response()),
+        ]
+    )
     async with serve(app) as address:
         receiver.url = f"{address}/webhooks/stripe"
         yield receiver
