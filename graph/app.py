@@ -1,7 +1,7 @@
 """The API process: its routes, its middleware, and what it opens while it lives."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,38 +19,38 @@ from graph.open_sessions import OpenSessions
 from graph.schema import build_schema
 from graph.socket import GraphQLSocket
 from graph.webhooks import PaymentWebhook
-from kit.settings import Settings, load_settings
+from kit.settings import Settings
 from loaders.loaders import Loaders
 from runtime.resources import Resources, open_resources
 from subscriptions.hub import Hub
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
-    """The ASGI application; without settings it reads the environment, as several processes do.
+def create_app(settings: Settings, *, resources: Resources | None = None) -> Starlette:
+    """The ASGI application. Opens nothing before its lifespan starts.
 
-    Opens nothing before its lifespan starts.
+    Resources that are given are used, and left open; otherwise it opens and closes its own.
     """
-    chosen = settings or load_settings()
-    schema = build_schema(chosen)
+    schema = build_schema(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         open_sessions = OpenSessions()
-        async with (
-            open_resources(chosen) as resources,
-            Hub(
-                broadcast=resources.broadcast,
-                stockboard=resources.stockboard,
-                dealbook=resources.dealbook,
-                sessions=resources.sessions,
-                clock=resources.clock,
-                on_session_ended=open_sessions.close_session,
-            ) as hub,
-        ):
-            app.router.routes[:] = _routes(schema, resources, hub, open_sessions)
+        async with AsyncExitStack() as stack:
+            opened = resources or await stack.enter_async_context(open_resources(settings))
+            hub = await stack.enter_async_context(
+                Hub(
+                    broadcast=opened.broadcast,
+                    stockboard=opened.stockboard,
+                    dealbook=opened.dealbook,
+                    sessions=opened.sessions,
+                    clock=opened.clock,
+                    on_session_ended=open_sessions.close_session,
+                )
+            )
+            app.router.routes[:] = _routes(schema, opened, hub, open_sessions)
             yield
 
-    return Starlette(lifespan=lifespan, middleware=edge_middleware(chosen))
+    return Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
 
 
 def _routes(
