@@ -20,16 +20,16 @@ from kit.settings import Settings
 from notifications.announcements import Announcer
 from orders.dealbook import DealBook
 from orders.errors import (
-    DealNotLive,
     IdempotencyKeyReused,
     InvalidInput,
     NotFound,
     PurchaseLimitReached,
+    Refusal,
     SoldOut,
     TryLater,
 )
 from orders.gatekeeper import Gatekeeper
-from orders.phases import phase_of
+from orders.liveness import not_live
 from orders.supersession import Supersession
 
 log = structlog.get_logger()
@@ -99,12 +99,7 @@ class Carts:
         noted = await self._note(user_id, deal_id, key=key, fingerprint=f"{deal_id}:{quantity}")
         if noted.state == "DONE":
             return await self.read(user_id)
-        try:
-            view = await self._change(user_id, deal_id, quantity, "add", noted, key=key)
-        except (SoldOut, PurchaseLimitReached, DealNotLive, NotFound):
-            if key is not None:
-                await self._index.drop_key(user_id, key)
-            raise
+        view = await self._change(user_id, deal_id, quantity, "add", noted, key=key)
         if key is not None:
             await self._index.finish_key(user_id, key)
         return view
@@ -202,33 +197,38 @@ class Carts:
 
         try:
             answer = await self._gatekeeper.at_gate(deal_id, set_hold)
-        except GateSoldOut as refusal:
-            raise SoldOut(deal_id, available=refusal.available) from None
-        except GateLimitReached as refusal:
-            raise PurchaseLimitReached(
-                deal_id, limit=refusal.limit, already_yours=refusal.already_yours
-            ) from None
-        except GateNotLive:
-            raise await self._not_live(deal_id) from None
+        except (GateSoldOut, GateLimitReached, GateNotLive, NotFound) as refusal:
+            await self._take_note_back(user_id, deal_id, key)
+            raise await self._refusal(deal_id, refusal) from None
         if answer.changed:
             await self._supersession.cart_changed(user_id, noted.open_checkout)
             await self._gatekeeper.announce(answer.counters)
             await self._announcer.cart(user_id)
-        for buyer_id in answer.lapsed:
-            await self._announcer.cart(buyer_id)
         return await self.read(user_id)
 
-    async def _not_live(self, deal_id: str) -> DealNotLive | NotFound:
-        self._dealbook.drop(deal_id)
-        deal = await self._dealbook.get(deal_id)
-        if deal is None:
-            return NotFound("deal")
-        return DealNotLive(
-            deal_id,
-            phase=phase_of(deal, self._clock.now()),
-            starts_at=deal.starts_at,
-            ends_at=deal.ends_at,
-        )
+    async def _take_note_back(self, user_id: str, deal_id: str, key: str | None) -> None:
+        """A refusal leaves nothing behind; what Redis does not hear of now lapses with the cart."""
+        try:
+            if key is None:
+                await self._index.drop_note(user_id, deal_id)
+            else:
+                await self._index.drop_key(user_id, key)
+        except (RedisError, OSError) as error:
+            log.warning("note_left_behind", user_id=user_id, deal_id=deal_id, error=repr(error))
+
+    async def _refusal(self, deal_id: str, refusal: Exception) -> Refusal:
+        """What the gate refused, as the buyer is told it."""
+        match refusal:
+            case GateSoldOut():
+                return SoldOut(deal_id, available=refusal.available)
+            case GateLimitReached():
+                return PurchaseLimitReached(
+                    deal_id, limit=refusal.limit, already_yours=refusal.already_yours
+                )
+            case GateNotLive():
+                return await not_live(self._dealbook, deal_id, now=self._clock.now())
+            case _:
+                return NotFound("deal")
 
 
 def line_of(hold: Hold) -> CartLine:

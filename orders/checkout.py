@@ -188,10 +188,6 @@ class Checkouts:
         except GateNotLive:
             await self._index.clear_checkout(user_id, checkout_id)
             raise self._not_live(deal) from None
-        if answer.lapsed:
-            await self._gatekeeper.announce(answer.counters)
-            for buyer_id in answer.lapsed:
-                await self._announcer.cart(buyer_id)
         assert answer.hold is not None
         return answer.hold
 

@@ -1,15 +1,15 @@
 """Opens the gate of a deal, and rebuilds it from Postgres when Redis has forgotten it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import asyncpg
 import structlog
 from redis.exceptions import RedisError
 
-from inventory.errors import StaleEpoch
-from inventory.stock import Counters, GateSnapshot, Stock
+from inventory.errors import GateRefusal, StaleEpoch
+from inventory.stock import Counters, GateSnapshot, HoldAnswer, Stock
 from kit.clock import to_ms
 from models.records import Deal
 from notifications.announcements import Announcer, StockNews
@@ -54,13 +54,20 @@ class Gatekeeper:
             if deal is None:
                 raise NotFound("deal")
             try:
-                return await attempt(deal.epoch)
+                answer = await attempt(deal.epoch)
             except StaleEpoch as stale:
                 self._dealbook.drop(deal_id)
                 await self._catch_up(deal_id, ours=deal.epoch, gates=stale.gate_epoch)
+            except GateRefusal as refusal:
+                await self._tell_lapsed(refusal.counters, refusal.lapsed)
+                raise
             except (RedisError, OSError) as error:
                 log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
                 raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+            else:
+                if isinstance(answer, HoldAnswer):
+                    await self._tell_lapsed(answer.counters, answer.lapsed)
+                return answer
         raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
 
     async def announce(self, counters: Counters) -> None:
@@ -141,6 +148,14 @@ class Gatekeeper:
             "gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available
         )
         await self.announce(counters)
+
+    async def _tell_lapsed(self, counters: Counters | None, buyer_ids: Sequence[str]) -> None:
+        """Tell of holds of other buyers that lapsed in passing."""
+        if counters is None or not buyer_ids:
+            return
+        await self.announce(counters)
+        for buyer_id in buyer_ids:
+            await self._announcer.cart(buyer_id)
 
     async def _catch_up(self, deal_id: str, *, ours: int, gates: int | None) -> None:
         """Reopen a gate that is lost or behind; where ours was behind, the next read mends it."""

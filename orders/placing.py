@@ -32,7 +32,6 @@ from orders.drafts import (
     Refused,
 )
 from orders.errors import (
-    DealNotLive,
     HoldLapsed,
     IdempotencyKeyReused,
     InvalidInput,
@@ -44,7 +43,7 @@ from orders.errors import (
 )
 from orders.gatekeeper import Gatekeeper
 from orders.intents import Intents
-from orders.phases import phase_of
+from orders.liveness import not_live
 from orders.writer import OrderWriter
 
 log = structlog.get_logger()
@@ -185,7 +184,8 @@ class Placing:
             except GateNotLive:
                 if lines:
                     await self._abandonment.give_up(checkout)
-                raise await self._not_live(line.deal_id) from None
+                now = self._clock.now()
+                raise await not_live(self._dealbook, line.deal_id, now=now) from None
             lines.append(
                 DraftLine(line.deal_id, line.title, line.quantity, line.unit_price_minor, epoch)
             )
@@ -218,9 +218,7 @@ class Placing:
             confirmed = epoch
             return answer
 
-        answer = await self._gatekeeper.at_gate(deal_id, claim)
-        if answer.lapsed:
-            await self._gatekeeper.announce(answer.counters)
+        await self._gatekeeper.at_gate(deal_id, claim)
         return confirmed
 
     async def _leave_cart(self, checkout: CheckoutView) -> None:
@@ -239,18 +237,6 @@ class Placing:
         )
         await asyncio.wait({opening}, timeout=INTENT_PATIENCE_SECONDS)
         await self._announcer.order(user_id, order_id)
-
-    async def _not_live(self, deal_id: str) -> DealNotLive | NotFound:
-        self._dealbook.drop(deal_id)
-        deal = await self._dealbook.get(deal_id)
-        if deal is None:
-            return NotFound("deal")
-        return DealNotLive(
-            deal_id,
-            phase=phase_of(deal, self._clock.now()),
-            starts_at=deal.starts_at,
-            ends_at=deal.ends_at,
-        )
 
 
 def _hash(checkout_id: str, total: Money) -> bytes:

@@ -6,6 +6,7 @@ import pytest
 
 from kit.ids import new_id
 from orders.errors import (
+    CartEmpty,
     DealNotLive,
     IdempotencyKeyReused,
     InvalidInput,
@@ -170,3 +171,12 @@ async def test_stock_is_raised_and_lowered_but_never_below_what_is_held(shop: Sh
     assert await shop.rows(deal_id) == (2, 0, 0)
     await shop.work()
     await shop.prove(deal_id)
+
+
+async def test_a_refused_deal_does_not_enter_the_cart(shop: Shop) -> None:
+    deal_id, user_id = await shop.deal(allotment=1), buyer()
+    for key in (None, "tap"):
+        with pytest.raises(SoldOut):
+            await shop.resources.carts.add(user_id, deal_id=deal_id, quantity=2, key=key)
+    with pytest.raises(CartEmpty):
+        await shop.resources.checkouts.begin(user_id)
