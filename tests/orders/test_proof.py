@@ -1,0 +1,108 @@
+"""The ledger proves each deal's units; one altered row is found and named."""
+
+import pytest
+
+from orders.proof import DealProof, prove_deals
+from tests.orders.shop import ACTOR, Shop, buyer
+
+
+async def proof_of(shop: Shop, deal_id: str) -> DealProof:
+    (proof,) = [proof async for proof in prove_deals(shop.resources.pool, deal_id)]
+    return proof
+
+
+async def sold_deal(shop: Shop) -> str:
+    """A deal with a story: opened, claimed, sold, freed, raised, lowered."""
+    deal_id, user_id = await shop.deal(allotment=6), buyer()
+    order = await shop.order(user_id, deal_id, quantity=2)
+    await shop.pay(order)
+    await shop.resources.settlement.settle(user_id, order.id)
+    given_back = await shop.order(buyer(), deal_id)
+    await shop.resources.cancelling.cancel(given_back.user_id, given_back.id)
+    await shop.order(buyer(), deal_id)
+    await shop.resources.restocking.adjust_stock(deal_id, 2, reason="found two", actor=ACTOR)
+    await shop.resources.restocking.adjust_stock(deal_id, -1, reason="broke one", actor=ACTOR)
+    return deal_id
+
+
+async def test_a_deal_with_a_story_is_proved(shop: Shop) -> None:
+    proof = await proof_of(shop, await sold_deal(shop))
+    assert proof.holds
+    assert (proof.allotment, proof.claimed, proof.sold) == (7, 3, 2)
+    reasons = await shop.resources.pool.fetch(
+        "SELECT reason FROM stock_ledger WHERE deal_id = $1 ORDER BY seq", proof.deal_id
+    )
+    assert [row["reason"] for row in reasons] == [
+        "OPENED",
+        "CLAIMED",
+        "SOLD",
+        "CLAIMED",
+        "FREED",
+        "CLAIMED",
+        "RAISED",
+        "LOWERED",
+    ]
+    assert proof.entries == len(reasons)
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "UPDATE stock_ledger SET units = units + 1 WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET note = 'forged' WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET actor = 'nobody' WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET order_ids = '{}' WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET at = at + interval '1 second' WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET reason = 'FREED' WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET hash = prev_hash WHERE deal_id = $1 AND seq = 3",
+        "UPDATE stock_ledger SET sold = 0 WHERE deal_id = $1 AND seq = 3",
+    ],
+)
+async def test_an_altered_entry_is_named(shop: Shop, alteration: str) -> None:
+    deal_id = await sold_deal(shop)
+    await shop.resources.pool.execute(alteration, deal_id)
+    proof = await proof_of(shop, deal_id)
+    assert not proof.holds
+    assert f"stock_ledger row (deal_id={deal_id}, seq=3)" in proof.problems[0]
+
+
+async def test_a_missing_entry_is_noticed(shop: Shop) -> None:
+    deal_id = await sold_deal(shop)
+    await shop.resources.pool.execute(
+        "DELETE FROM stock_ledger WHERE deal_id = $1 AND seq = 2", deal_id
+    )
+    problems = (await proof_of(shop, deal_id)).problems
+    assert f"stock_ledger row (deal_id={deal_id}, seq=3): expected seq 2" in problems[0]
+
+
+async def test_a_missing_last_entry_is_noticed(shop: Shop) -> None:
+    deal_id = await sold_deal(shop)
+    await shop.resources.pool.execute(
+        "DELETE FROM stock_ledger WHERE deal_id = $1 AND seq = 8", deal_id
+    )
+    assert not (await proof_of(shop, deal_id)).holds
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "UPDATE deal_stock SET claimed = claimed + 1 WHERE deal_id = $1",
+        "UPDATE deal_stock SET sold = sold - 1 WHERE deal_id = $1",
+        "UPDATE deal_stock SET allotment = allotment + 1 WHERE deal_id = $1",
+        "UPDATE order_lines SET quantity = quantity + 1 WHERE deal_id = $1",
+        "UPDATE deal_buyers SET units = units + 1 WHERE deal_id = $1",
+    ],
+)
+async def test_counters_that_do_not_follow_from_the_ledger_are_named(
+    shop: Shop, alteration: str
+) -> None:
+    deal_id = await sold_deal(shop)
+    await shop.resources.pool.execute(alteration, deal_id)
+    proof = await proof_of(shop, deal_id)
+    assert f"deal_stock row (deal_id={deal_id})" in proof.problems[0]
+
+
+async def test_all_deals_are_proved_when_none_is_named(shop: Shop) -> None:
+    deal_ids = {await shop.deal(), await shop.deal()}
+    proved = {proof.deal_id async for proof in prove_deals(shop.resources.pool)}
+    assert deal_ids <= proved
