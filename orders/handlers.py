@@ -16,6 +16,7 @@ from orders.errors import NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
 from orders.intents import Intents, OrderKey
 from orders.settlement import Settlement
+from payments.events import mark_handled
 
 log = structlog.get_logger()
 
@@ -104,9 +105,8 @@ class JobHandlers:
             )
         else:
             log.error("event_without_order", event_id=event["event_id"], type=event["type"])
-        await self._pool.execute(
-            "UPDATE inbox SET handled_at = now() WHERE event_id = $1", payload["event_id"]
-        )
+        async with self._pool.acquire() as connection:
+            await mark_handled(connection, payload["event_id"])
 
     async def refund(self, payload: dict[str, Any]) -> None:
         """Send one capture back, then let the order take note of it."""
