@@ -79,6 +79,13 @@ async def test_too_much_in_one_document_is_refused_quickly(edge: Edge, document:
     assert edge.fakes.limiter.admitted == []
 
 
+async def test_fragments_in_a_circle_are_refused_for_what_they_are(edge: Edge) -> None:
+    for name in ("a fragment that spreads itself", "fragments that spread each other"):
+        response = await edge.post(TOO_MUCH[name])
+        messages = [error["message"] for error in response.json()["errors"]]
+        assert messages == ["A fragment must not spread itself."]
+
+
 async def test_too_much_is_refused_by_get_and_in_json_too(edge: Edge) -> None:
     response = await edge.http.get("/graphql", params={"query": TOO_MUCH["101 aliases"]})
     assert response.status_code == 200
