@@ -36,7 +36,9 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         open_sessions = OpenSessions()
         async with AsyncExitStack() as stack:
-            opened = resources or await stack.enter_async_context(open_resources(settings))
+            opened = resources
+            if opened is None:
+                opened = await stack.enter_async_context(open_resources(settings))
             hub = await stack.enter_async_context(
                 Hub(
                     broadcast=opened.broadcast,

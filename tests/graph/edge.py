@@ -162,7 +162,7 @@ async def serve(app: Starlette) -> AsyncIterator[int]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that no event tells, for at most ten seconds."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the subject of the test has no event to wait for
+        while not condition():
             await asyncio.sleep(0.005)
 
 
