@@ -11,7 +11,7 @@
 local delta, operation = tonumber(ARGV[2]), ARGV[3]
 -- Operations of operators that the gate remembers: tokens of 12 characters, each after a space.
 -- An operator's change is repeated within minutes, and there are a few in an hour.
-local OPERATIONS_LENGTH = 128 * 13
+local MEMORY_LENGTH = 128 * 13
 
 local gate = read_gate(KEYS[1])
 if not is_of(gate, ARGV[1]) then return answer(gate, 'STALE_EPOCH') end
@@ -22,5 +22,5 @@ if delta < 0 and gate.available + delta < 0 then return answer(gate, 'BELOW_HELD
 count(gate, 'allotment', delta)
 count(gate, 'available', delta)
 redis.call('HSET', KEYS[1], 'operations',
-  string.sub(operations .. ' ' .. operation, -OPERATIONS_LENGTH))
+  string.sub(operations .. ' ' .. operation, -MEMORY_LENGTH))
 return answer(gate, 'ADJUSTED')

@@ -1,18 +1,17 @@
 -- Holds: one string field each, `units|state|deadline ms|checkout|operations`.
 -- One that was given back or claimed stays with 0 units until its deadline, so that a late repeat
 -- does not run its operations again.
-
 -- Due holds that one buyer's call lapses in passing; the sweeper does the rest.
 local MOST_LAPSED = 16
--- Eight cells of a 12-character token and a mark: + where it changed the hold, = where it did not.
+-- Eight cells: a 12-character token, then + where it changed the hold, = where it did not.
 local OPERATIONS_LENGTH = 8 * 13
 
 local function read_hold(packed)
   if not packed then
     return { units = 0, state = 'HELD', deadline = 0, checkout = '', operations = '' }
   end
-  local units, state, deadline, checkout, operations =
-    string.match(packed, '^(%d+)|(%u+)|(%d+)|([^|]*)|(.*)$')
+  local pattern = '^(%d+)|(%u+)|(%d+)|([^|]*)|(.*)$'
+  local units, state, deadline, checkout, operations = string.match(packed, pattern)
   return { units = tonumber(units), state = state, deadline = tonumber(deadline),
     checkout = checkout, operations = operations }
 end
@@ -33,11 +32,10 @@ local function remember(hold, operation, mark)
 end
 
 local function lapse(gate, buyer, hold)
-  if hold.units > 0 then
-    count(gate, 'held', -hold.units)
-    count(gate, 'available', hold.units)
-    table.insert(gate.lapsed, buyer)
-  end
+  if hold.units == 0 then return end
+  count(gate, 'held', -hold.units)
+  count(gate, 'available', hold.units)
+  table.insert(gate.lapsed, buyer)
 end
 
 -- Gives the units of at most `most` due holds back.
