@@ -28,7 +28,7 @@ check: installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES) tests
 	$(BIN)/lint-imports
-	@if command -v luacheck >/dev/null; then echo luacheck .; luacheck --quiet .; \
+	@if command -v luacheck >/dev/null; then echo luacheck .; luacheck --quiet --no-color .; \
 	 else echo "luacheck is NOT installed, so the Lua files were not checked:" \
 	 "apt-get install lua-check"; fi
 	$(BIN)/codespell
