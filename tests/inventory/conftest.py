@@ -34,3 +34,12 @@ def open_deal(stock: Stock, redis: Redis) -> OpenDeal:
 @pytest.fixture
 async def deal(open_deal: OpenDeal) -> Deal:
     return await open_deal()
+
+
+@pytest.fixture
+async def claimed(deal: Deal) -> Deal:
+    """A claim of 2 of 10 units, with 1 unit held beside it."""
+    await deal.hold("usr_b", 1)
+    await deal.claimed("usr_a", "ord_1", 2)
+    assert await deal.numbers() == (7, 3, 0)
+    return deal

@@ -180,6 +180,26 @@ class Deal:
             self.deal_id, order, buyer, units, epoch=epoch, rank=rank
         )
 
+    async def tell(
+        self,
+        rank: int,
+        order: str = "ord_1",
+        buyer: str = "usr_a",
+        units: int = 2,
+        *,
+        epoch: int = 1,
+    ) -> Settled:
+        """The message of a rank about an order of 2 units."""
+        match rank:
+            case 1:
+                return await self.confirm(order, buyer, units, epoch=epoch)
+            case 2 | 4:
+                return await self.commit(order, buyer, units, epoch=epoch, rank=rank)
+            case 3 | 5:
+                return await self.release(order, buyer, units, epoch=epoch, rank=rank)
+            case _:
+                raise AssertionError(rank)
+
     async def reclaim(
         self, order: str, buyer: str, units: int = 1, *, epoch: int = 1
     ) -> HoldAnswer:
@@ -218,3 +238,13 @@ async def due(redis: Redis, deadline_ms: int) -> None:
         if seconds * 1000 + micros // 1000 >= deadline_ms:
             return
     raise AssertionError("the deadline is not milliseconds away")
+
+
+def holds_in(found: dict[str, Any]) -> dict[str, tuple[int, bool, str | None]]:
+    """Units, whether frozen, and checkout of every hold that has units."""
+    holds = {}
+    for buyer, packed in found["holds"].items():
+        units, state, _, checkout, _ = packed.split("|")
+        if units != "0":
+            holds[buyer] = (int(units), state == "FROZEN", checkout or None)
+    return holds

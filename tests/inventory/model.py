@@ -134,5 +134,28 @@ class ModelGate:
         self.allotment += delta
         return None
 
+    def as_postgres_knows_it(
+        self, *, unconfirmed: bool
+    ) -> tuple[list[tuple[str, str, int, int]], dict[str, int], dict[str, int]]:
+        """Claims, ranks and bought of a snapshot; with or without orders of rank 0.
+
+        A claim that was taken again for late money is freed: its transaction never came.
+        """
+        claims: list[tuple[str, str, int, int]] = []
+        ranks: dict[str, int] = {}
+        bought: dict[str, int] = {}
+        for order, claim in self.claims.items():
+            if claim.rank == 0 and not unconfirmed:
+                continue
+            if claim.place == "CLAIMED" and claim.rank < 3:
+                claim.rank = 1
+                claims.append((order, claim.buyer, claim.units, 1))
+            else:
+                claim.place = "FREED" if claim.place == "CLAIMED" else claim.place
+                ranks[order] = claim.rank
+            if claim.place != "FREED":
+                bought[claim.buyer] = bought.get(claim.buyer, 0) + claim.units
+        return claims, ranks, bought
+
     def _in(self, place: Place) -> int:
         return sum(claim.units for claim in self.claims.values() if claim.place == place)

@@ -5,44 +5,16 @@ from typing import Literal
 
 import pytest
 
-from inventory.errors import HoldLapsed, PurchaseLimitReached, SoldOut, StaleEpoch
+from inventory.errors import HoldLapsed
 from inventory.stock import Settled
 from tests.inventory.conftest import OpenDeal
 from tests.inventory.gates import Deal, snapshot
 
 
-async def tell(
-    deal: Deal,
-    rank: int,
-    order: str = "ord_1",
-    buyer: str = "usr_a",
-    units: int = 2,
-    epoch: int = 1,
-) -> Settled:
-    match rank:
-        case 1:
-            return await deal.confirm(order, buyer, units, epoch=epoch)
-        case 2 | 4:
-            return await deal.commit(order, buyer, units, epoch=epoch, rank=rank)
-        case 3 | 5:
-            return await deal.release(order, buyer, units, epoch=epoch, rank=rank)
-        case _:
-            raise AssertionError(rank)
-
-
-@pytest.fixture
-async def claimed(deal: Deal) -> Deal:
-    """A claim of 2 of 10 units, with 1 unit held beside it."""
-    await deal.hold("usr_b", 1)
-    await deal.claimed("usr_a", "ord_1", 2)
-    assert await deal.numbers() == (7, 3, 0)
-    return deal
-
-
 async def test_confirming_counts_nothing_and_ends_the_doubt(claimed: Deal) -> None:
     before = await claimed.counters()
 
-    settled = await tell(claimed, 1)
+    settled = await claimed.tell(1)
 
     assert settled.word == "APPLIED"
     assert settled.counters is not None
@@ -55,7 +27,7 @@ async def test_confirming_counts_nothing_and_ends_the_doubt(claimed: Deal) -> No
 async def test_a_paid_claim_is_committed(claimed: Deal) -> None:
     before = await claimed.counters()
 
-    settled = await tell(claimed, 2)
+    settled = await claimed.tell(2)
 
     assert settled.word == "APPLIED"
     assert settled.counters is not None
@@ -65,7 +37,7 @@ async def test_a_paid_claim_is_committed(claimed: Deal) -> None:
 
 
 async def test_a_freed_claim_is_available_again_and_off_the_limit(claimed: Deal) -> None:
-    settled = await tell(claimed, 3)
+    settled = await claimed.tell(3)
 
     assert settled.word == "APPLIED"
     assert await claimed.numbers() == (9, 1, 0)
@@ -76,9 +48,9 @@ async def test_a_freed_claim_is_available_again_and_off_the_limit(claimed: Deal)
 
 
 async def test_a_freed_sale_is_available_again(claimed: Deal) -> None:
-    await tell(claimed, 2)
+    await claimed.tell(2)
 
-    await tell(claimed, 5)
+    await claimed.tell(5)
 
     assert await claimed.numbers() == (9, 1, 0)
     assert (await claimed.contents())["bought"] == {}
@@ -86,10 +58,10 @@ async def test_a_freed_sale_is_available_again(claimed: Deal) -> None:
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
 async def test_a_message_is_applied_once(claimed: Deal, rank: int) -> None:
-    await tell(claimed, rank)
+    await claimed.tell(rank)
     before = await claimed.contents()
 
-    again = await tell(claimed, rank)
+    again = await claimed.tell(rank)
 
     assert again.word == "OLD_RANK"
     assert await claimed.contents() == before
@@ -101,7 +73,7 @@ async def test_sold_then_freed_ends_the_same_in_any_order(
 ) -> None:
     highest = 0
     for rank in messages:
-        settled = await tell(claimed, rank)
+        settled = await claimed.tell(rank)
         assert settled.word == ("APPLIED" if rank > highest else "OLD_RANK")
         highest = max(highest, rank)
         await claimed.check()
@@ -115,11 +87,11 @@ async def test_sold_then_freed_ends_the_same_in_any_order(
 async def test_lower_ranks_never_undo_a_higher_one(
     claimed: Deal, last: int, numbers: tuple[int, int, int], repeats: tuple[int, int]
 ) -> None:
-    await tell(claimed, last)
+    await claimed.tell(last)
 
     for rank in repeats:
         if rank <= last:
-            assert (await tell(claimed, rank)).word == "OLD_RANK"
+            assert (await claimed.tell(rank)).word == "OLD_RANK"
 
     assert await claimed.numbers() == numbers
 
@@ -129,7 +101,7 @@ async def test_a_message_of_an_older_epoch_is_dropped(open_deal: OpenDeal, rank:
     deal = await open_deal(epoch=7)
     before = await deal.contents()
 
-    settled = await tell(deal, rank, epoch=6)
+    settled = await deal.tell(rank, epoch=6)
 
     assert settled.word == "NEWER_EPOCH"
     assert await deal.contents() == before
@@ -139,7 +111,7 @@ async def test_a_message_of_an_older_epoch_is_dropped(open_deal: OpenDeal, rank:
 async def test_a_message_of_a_newer_epoch_waits(claimed: Deal, rank: int) -> None:
     before = await claimed.contents()
 
-    settled = await tell(claimed, rank, epoch=2)
+    settled = await claimed.tell(rank, epoch=2)
 
     assert settled == Settled("OLDER_OR_MISSING", None)
     assert await claimed.contents() == before
@@ -149,7 +121,7 @@ async def test_a_message_of_a_newer_epoch_waits(claimed: Deal, rank: int) -> Non
 async def test_a_message_for_a_missing_gate_waits(claimed: Deal, rank: int) -> None:
     await claimed.stock.close(claimed.deal_id)
 
-    settled = await tell(claimed, rank)
+    settled = await claimed.tell(rank)
 
     assert settled == Settled("OLDER_OR_MISSING", None)
     assert not any((await claimed.contents()).values())
@@ -161,7 +133,7 @@ async def test_a_claimed_or_sold_order_that_the_gate_never_saw_is_unknown(
 ) -> None:
     before = await deal.contents()
 
-    settled = await tell(deal, rank)
+    settled = await deal.tell(rank)
 
     assert settled.word == "UNKNOWN_CLAIM"
     assert await deal.contents() == before
@@ -174,7 +146,7 @@ async def test_a_claim_that_differs_from_its_message_is_unknown(
 ) -> None:
     before = await claimed.contents()
 
-    settled = await tell(claimed, rank, buyer=buyer, units=units)
+    settled = await claimed.tell(rank, buyer=buyer, units=units)
 
     assert settled.word == "UNKNOWN_CLAIM"
     assert await claimed.contents() == before
@@ -197,105 +169,10 @@ async def test_a_freed_order_that_never_claimed_frees_nothing_and_keeps_a_late_c
 
 
 async def test_selling_what_was_freed_is_unknown_until_it_is_reclaimed(claimed: Deal) -> None:
-    await tell(claimed, 3)
+    await claimed.tell(3)
     before = await claimed.contents()
 
-    assert (await tell(claimed, 4)).word == "UNKNOWN_CLAIM"
-
-    assert await claimed.contents() == before
-
-
-async def test_late_money_takes_the_units_again(claimed: Deal) -> None:
-    await tell(claimed, 3)
-
-    answer = await claimed.reclaim("ord_1", "usr_a", 2)
-
-    assert answer.changed
-    assert await claimed.numbers() == (7, 3, 0)
-    assert (await claimed.contents())["bought"] == {"usr_a": "2"}
-    assert (await tell(claimed, 4)).word == "APPLIED"
-    assert await claimed.numbers() == (7, 1, 2)
-    assert (await tell(claimed, 5)).word == "APPLIED"
-    assert await claimed.numbers() == (9, 1, 0)
-
-
-async def test_a_repeated_reclaim_takes_the_units_once(claimed: Deal) -> None:
-    await tell(claimed, 3)
-    await claimed.reclaim("ord_1", "usr_a", 2)
-    before = await claimed.contents()
-
-    assert (await claimed.reclaim("ord_1", "usr_a", 2)).changed
-
-    assert await claimed.contents() == before
-
-
-async def test_late_money_before_the_message_that_freed_it_keeps_the_units(
-    claimed: Deal,
-) -> None:
-    await claimed.reclaim("ord_1", "usr_a", 2)
-    assert await claimed.numbers() == (7, 3, 0)
-
-    assert (await tell(claimed, 3)).word == "OLD_RANK"
-
-    assert await claimed.numbers() == (7, 3, 0)
-    assert (await tell(claimed, 4)).word == "APPLIED"
-    assert await claimed.numbers() == (7, 1, 2)
-
-
-async def test_late_money_that_is_refused_in_the_end_frees_the_units(claimed: Deal) -> None:
-    await tell(claimed, 3)
-    await claimed.reclaim("ord_1", "usr_a", 2)
-
-    assert (await tell(claimed, 5)).word == "APPLIED"
-
-    assert await claimed.numbers() == (9, 1, 0)
-    with pytest.raises(HoldLapsed):
-        await claimed.reclaim("ord_1", "usr_a", 2)
-
-
-async def test_a_sold_order_is_reclaimed_already(claimed: Deal) -> None:
-    await tell(claimed, 2)
-    before = await claimed.contents()
-
-    assert (await claimed.reclaim("ord_1", "usr_a", 2)).changed
-
-    assert await claimed.contents() == before
-
-
-async def test_late_money_gets_no_unit_that_somebody_holds(open_deal: OpenDeal) -> None:
-    deal = await open_deal(allotment=2)
-    await deal.claimed("usr_a", "ord_1", 2)
-    await deal.release("ord_1", "usr_a", 2)
-    await deal.hold("usr_b", 1)
-    before = await deal.contents()
-
-    with pytest.raises(SoldOut) as refused:
-        await deal.reclaim("ord_1", "usr_a", 2)
-
-    assert refused.value.available == 1
-    assert await deal.contents() == before
-
-
-async def test_late_money_stays_within_the_purchase_limit(open_deal: OpenDeal) -> None:
-    deal = await open_deal(limit=2)
-    await deal.claimed("usr_a", "ord_1", 2)
-    await deal.release("ord_1", "usr_a", 2)
-    await deal.hold("usr_a", 1)
-    before = await deal.contents()
-
-    with pytest.raises(PurchaseLimitReached) as refused:
-        await deal.reclaim("ord_1", "usr_a", 2)
-
-    assert (refused.value.limit, refused.value.already_yours) == (2, 1)
-    assert await deal.contents() == before
-
-
-async def test_late_money_under_another_epoch_goes_back(claimed: Deal) -> None:
-    await tell(claimed, 3)
-    before = await claimed.contents()
-
-    with pytest.raises(StaleEpoch):
-        await claimed.reclaim("ord_1", "usr_a", 2, epoch=2)
+    assert (await claimed.tell(4)).word == "UNKNOWN_CLAIM"
 
     assert await claimed.contents() == before
 
@@ -303,7 +180,7 @@ async def test_late_money_under_another_epoch_goes_back(claimed: Deal) -> None:
 async def test_a_sale_that_came_with_a_rebuild_can_be_freed(open_deal: OpenDeal) -> None:
     deal = await open_deal(sold=2, ranks={"ord_1": 2}, bought={"usr_a": 2})
 
-    settled = await tell(deal, 5)
+    settled = await deal.tell(5)
 
     assert settled.word == "APPLIED"
     counters = settled.counters
@@ -326,7 +203,7 @@ async def test_a_message_that_a_rebuild_has_counted_is_dropped(claimed: Deal) ->
     )
     before = await claimed.contents()
 
-    assert (await tell(claimed, 2, epoch=1)).word == "NEWER_EPOCH"
-    assert (await tell(claimed, 2, epoch=2)).word == "OLD_RANK"
+    assert (await claimed.tell(2, epoch=1)).word == "NEWER_EPOCH"
+    assert (await claimed.tell(2, epoch=2)).word == "OLD_RANK"
 
     assert await claimed.contents() == before

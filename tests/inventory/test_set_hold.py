@@ -1,11 +1,10 @@
-import asyncio
 from datetime import timedelta
 
 import pytest
 
 from inventory.errors import DealNotLive, PurchaseLimitReached, SoldOut, StaleEpoch
 from tests.inventory.conftest import OpenDeal
-from tests.inventory.gates import CAP, LONG, Deal, due
+from tests.inventory.gates import CAP, LONG, Deal
 
 
 async def test_a_hold_moves_units_from_available_to_held(deal: Deal) -> None:
@@ -65,6 +64,13 @@ async def test_setting_to_what_is_held_changes_nothing_that_anybody_sees(deal: D
     assert answer.counters.version == 2
     assert answer.hold is not None
     assert answer.hold.units == 2
+
+
+async def test_setting_to_what_is_held_needs_no_live_deal(deal: Deal) -> None:
+    await deal.hold("usr_a", 2)
+    await deal.terms(2, paused=True)
+
+    assert not (await deal.hold("usr_a", 2, mode="set")).changed
 
 
 async def test_giving_back_what_was_never_held_writes_nothing(deal: Deal) -> None:
@@ -262,119 +268,3 @@ async def test_a_missing_gate_is_refused_and_not_seeded(deal: Deal) -> None:
 
     assert refused.value.gate_epoch is None
     assert not any((await deal.contents()).values())
-
-
-async def test_a_hold_lapses_at_its_deadline_in_passing(deal: Deal) -> None:
-    short = (await deal.hold("usr_a", 2, hold_for=timedelta(milliseconds=5))).hold
-    assert short is not None
-    await due(deal.redis, short.deadline_ms)
-
-    answer = await deal.hold("usr_b", 1)
-
-    assert answer.lapsed == ("usr_a",)
-    assert await deal.numbers() == (9, 1, 0)
-
-
-async def test_units_of_a_due_hold_are_sold_to_the_next_buyer(open_deal: OpenDeal) -> None:
-    deal = await open_deal(allotment=1)
-    short = (await deal.hold("usr_a", 1, hold_for=timedelta(milliseconds=5))).hold
-    assert short is not None
-    await due(deal.redis, short.deadline_ms)
-
-    answer = await deal.hold("usr_b", 1)
-
-    assert answer.hold is not None
-    assert await deal.numbers() == (0, 1, 0)
-
-
-async def test_a_refusal_tells_whose_holds_lapsed_in_passing(open_deal: OpenDeal) -> None:
-    deal = await open_deal(allotment=2)
-    short = (await deal.hold("usr_a", 1, hold_for=timedelta(milliseconds=5))).hold
-    assert short is not None
-    await due(deal.redis, short.deadline_ms)
-
-    with pytest.raises(SoldOut) as refused:
-        await deal.hold("usr_b", 3)
-
-    assert refused.value.lapsed == ("usr_a",)
-    assert refused.value.available == 2
-    assert await deal.numbers() == (2, 0, 0)
-
-
-async def test_adding_to_a_due_hold_begins_a_new_one(deal: Deal) -> None:
-    short = (await deal.hold("usr_a", 2, hold_for=timedelta(milliseconds=5))).hold
-    assert short is not None
-    await due(deal.redis, short.deadline_ms)
-
-    answer = await deal.hold("usr_a", 1)
-
-    assert answer.hold is not None
-    assert answer.hold.units == 1
-    assert answer.lapsed == ("usr_a",)
-    assert answer.hold.deadline_ms > short.deadline_ms
-    assert await deal.numbers() == (9, 1, 0)
-
-
-async def test_one_call_lapses_sixteen_holds_and_always_its_own(open_deal: OpenDeal) -> None:
-    deal = await open_deal(allotment=40)
-    deadlines = []
-    for number in range(20):
-        answer = await deal.hold(f"usr_{number:02}", 1, hold_for=timedelta(milliseconds=50))
-        assert answer.hold is not None
-        deadlines.append(answer.hold.deadline_ms)
-    await due(deal.redis, max(deadlines))
-
-    answer = await deal.hold("usr_19", 1)
-
-    assert set(answer.lapsed) == {f"usr_{number:02}" for number in range(16)} | {"usr_19"}
-    assert answer.counters.held == 4
-    await deal.check()
-
-
-async def test_last_unit_goes_to_one_of_two_hundred_buyers(open_deal: OpenDeal) -> None:
-    deal = await open_deal(allotment=1, limit=1)
-
-    answers = await asyncio.gather(
-        *(deal.hold(f"usr_{number}") for number in range(200)), return_exceptions=True
-    )
-
-    winners = [answer for answer in answers if not isinstance(answer, BaseException)]
-    refusals = [answer for answer in answers if isinstance(answer, BaseException)]
-    assert len(winners) == 1
-    assert len(refusals) == 199
-    assert all(isinstance(refusal, SoldOut) and refusal.available == 0 for refusal in refusals)
-    assert await deal.numbers() == (0, 1, 0)
-
-
-async def test_two_hundred_tabs_of_one_buyer_get_what_the_limit_allows(
-    open_deal: OpenDeal,
-) -> None:
-    deal = await open_deal(allotment=500, limit=2)
-
-    answers = await asyncio.gather(
-        *(deal.hold("usr_a") for _ in range(200)), return_exceptions=True
-    )
-
-    assert sum(not isinstance(answer, BaseException) for answer in answers) == 2
-    assert (
-        sum(
-            isinstance(answer, PurchaseLimitReached) and answer.already_yours == 2
-            for answer in answers
-        )
-        == 198
-    )
-    assert await deal.numbers() == (498, 2, 0)
-
-
-async def test_fifty_units_and_three_hundred_buyers_make_fifty_holds(open_deal: OpenDeal) -> None:
-    deal = await open_deal(allotment=50, limit=1)
-
-    answers = await asyncio.gather(
-        *(deal.hold(f"usr_{number}") for number in range(300)), return_exceptions=True
-    )
-
-    versions = {
-        answer.counters.version for answer in answers if not isinstance(answer, BaseException)
-    }
-    assert versions == set(range(2, 52))
-    assert await deal.numbers() == (0, 50, 0)
