@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
@@ -16,8 +17,8 @@ from runtime.problems import CannotStart
 
 # A store that is up answers in milliseconds; one across a slow link may need this long.
 ANSWER_SECONDS = 5.0
-_DEFAULT_PORTS = {"postgresql": 5432, "postgres": 5432, "redis": 6379, "rediss": 6379}
-_MONGO_PORT = 27017
+_DEFAULT_PORTS = {"postgresql": 5432, "postgres": 5432, "redis": 6379, "rediss": 6379,
+                  "mongodb": 27017, "http": 80, "https": 443}  # fmt: skip
 
 
 def require_payments(settings: Settings) -> None:
@@ -54,6 +55,25 @@ async def check_stores(settings: Settings, *, migrated: bool) -> None:
     await _check(
         "MongoDB", "FLASHSALE_MONGO_URL", settings.mongo_url, lambda: _ask_mongo(settings.mongo_url)
     )
+
+
+async def check_sandbox(settings: Settings) -> None:
+    """Refuse to load a demo whose past sales nobody would take the payment for.
+
+    Raises:
+        CannotStart: one line that names the address and its setting.
+    """
+    base = settings.stripe_api_base
+    if not base:
+        return
+    try:
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
+            await client.get(base)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise CannotStart(
+            f"The payment sandbox at {_address(base)} cannot be used "
+            f"(FLASHSALE_STRIPE_API_BASE): {_one_line(error)}."
+        ) from None
 
 
 async def _check(title: str, setting: str, url: str, ask: Callable[[], Awaitable[None]]) -> None:
@@ -99,7 +119,7 @@ def _address(url: str) -> str:
     """Where a URL points to, without its password."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, _MONGO_PORT)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
         return "that address"
     return f"{parts.hostname or 'localhost'}:{port}"

@@ -16,6 +16,7 @@ from runtime.signals import StopAsked, ignore_stop_signals, stop_signals
 from runtime.step import run_step
 
 _WATCH_SECONDS = 0.25
+_SANDBOX_PACE = "1000"
 _ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - to be called, not listened on
 _WHAT_TO_TRY = """
 flashsale is up: {api}
@@ -65,6 +66,9 @@ def plan_start(settings: Settings, secrets: Secrets) -> Plan:
             "FLASHSALE_STRIPE_PUBLISHABLE_KEY": secrets.stripe_publishable_key,
             "FLASHSALE_STRIPE_WEBHOOK_SECRET": hook or secrets.stripe_webhook_secret,
         }
+        if "intents_per_second" not in settings.model_fields_set:
+            # The default is Stripe's limit; the sandbox has none.
+            given["FLASHSALE_INTENTS_PER_SECOND"] = _SANDBOX_PACE
     if settings.secret_key.get_secret_value() == DEVELOPMENT_SECRET:
         given["FLASHSALE_SECRET_KEY"] = secrets.secret_key
     return Plan(
@@ -169,8 +173,10 @@ class Up:
 
     def _prepare(self, plan: Plan, environment: dict[str, str]) -> None:
         """Migrate, then the demo sale; past sales of the demo need the sandbox."""
-        words = ("seed",) if plan.with_sandbox else ("migrate",)
-        with self._screen.working("Preparing schema and demo sale") as tell:
+        word, what = (
+            ("seed", "schema and demo sale") if plan.with_sandbox else ("migrate", "schema")
+        )
+        with self._screen.working(f"Preparing {what}") as tell:
 
             def hear(line: str) -> None:
                 if line.startswith("Sign in"):
@@ -180,13 +186,13 @@ class Up:
 
             run_step(
                 "Preparing the data",
-                words,
+                (word,),
                 folder=Path.cwd(),
                 log=self._folder.logs / "prepare.log",
                 environment=environment,
                 tell=hear,
             )
-        self._screen.done("schema and demo sale are ready")
+        self._screen.done(f"{what} ready")
 
     def _sandbox(self, plan: Plan, environment: dict[str, str], listener: int) -> Service:
         words = ("sandbox", "--fd", str(listener), "--webhook-url", f"{plan.api}/webhooks/stripe",

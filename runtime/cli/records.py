@@ -10,7 +10,8 @@ import typer
 from kit.log import configure_logs
 from kit.settings import Settings, load_settings
 from runtime.cli.joining import command_settings
-from runtime.reachable import check_stores, require_payments
+from runtime.problems import CannotStart
+from runtime.reachable import check_sandbox, check_stores, require_payments
 
 commands = typer.Typer()
 
@@ -46,7 +47,10 @@ def seed(
         asyncio.run(_seed_demo(settings))
     else:
         # Opened before anybody is made; for the owner only, for each line is a sign-in.
-        tokens.touch(mode=0o600)
+        try:
+            tokens.touch(mode=0o600)
+        except OSError as error:
+            raise CannotStart(f"Cannot write {tokens}: {error.strerror}.") from None
         made = asyncio.run(_seed_buyers(settings, buyers))
         tokens.write_text("".join(f"{token}\n" for token in made))
         typer.echo(f"{len(made)} buyers; their tokens are in {tokens}.")
@@ -91,11 +95,13 @@ async def _migrate(settings: Settings) -> None:
 
 
 async def _seed_demo(settings: Settings) -> None:
+    await check_sandbox(settings)
     typer.echo("bringing the schemas up to date")
     await _migrate(settings)
     from demo.load import (  # noqa: PLC0415 - no other command needs it
         BUYER,
         OPERATOR,
+        DemoNeedsSandbox,
         is_loaded,
         load_demo,
         refresh_times,
@@ -103,11 +109,14 @@ async def _seed_demo(settings: Settings) -> None:
     from runtime.resources import open_resources  # noqa: PLC0415 - start quickly
 
     async with open_resources(settings) as resources:
-        if await is_loaded():
-            moved = await refresh_times(resources)
-            typer.echo(f"the demo sale is loaded; {moved} of its deals were over and start anew")
-        else:
-            await load_demo(resources, typer.echo)
+        try:
+            if await is_loaded():
+                moved = await refresh_times(resources)
+                typer.echo(f"the demo sale is loaded; {moved} of its deals are over and start anew")
+            else:
+                await load_demo(resources, typer.echo)
+        except DemoNeedsSandbox as error:
+            raise CannotStart(str(error)) from None
     for role, (email, password, _) in (("buyer", BUYER), ("operator", OPERATOR)):
         typer.echo(f"Sign in as {email} with {password} ({role}).")
 

@@ -219,6 +219,27 @@ def test_seeding_buyers_without_a_file_for_their_tokens_is_refused(
     assert "--tokens" in result.stderr
 
 
+def test_a_sandbox_that_is_down_is_named(
+    run_command: Command, store_environment: dict[str, str], silent_port: int
+) -> None:
+    environment = {
+        **store_environment,
+        "FLASHSALE_STRIPE_API_BASE": f"http://127.0.0.1:{silent_port}",
+    }
+    line = only_line(run_command("seed", environment=environment))
+    assert f"The payment sandbox at 127.0.0.1:{silent_port}" in line
+    assert "FLASHSALE_STRIPE_API_BASE" in line
+
+
+def test_a_file_that_cannot_be_written_is_named_before_buyers_are_made(
+    run_command: Command, store_environment: dict[str, str]
+) -> None:
+    result = run_command(
+        "seed", "--buyers", "3", "--tokens", "/no/such/folder", environment=store_environment
+    )
+    assert "/no/such/folder" in only_line(result)
+
+
 def running_up(environment: dict[str, str]) -> Running:
     return Running(
         pid=os.getpid(),
