@@ -18,6 +18,12 @@ from runtime.step import run_step
 _WATCH_SECONDS = 0.25
 _SANDBOX_PACE = "1000"
 _ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - to be called, not listened on
+_OWN = {
+    "FLASHSALE_HOST",
+    "FLASHSALE_PORT",
+    "FLASHSALE_SANDBOX_PORT",
+    "FLASHSALE_API_PROCESSES",
+}
 _WHAT_TO_TRY = """
 flashsale is up: {api}
 
@@ -143,7 +149,7 @@ class Up:
                 pid=os.getpid(),
                 api=plan.api,
                 sandbox=plan.sandbox,
-                environment={**plan.given, **_named(stores.urls)},
+                environment=_to_join(environment),
                 ports=stores.ports,
             )
         )
@@ -249,6 +255,15 @@ class Up:
                 logs=self._folder.logs,
             )
         )
+
+
+def _to_join(environment: dict[str, str]) -> dict[str, str]:
+    """What another command needs to work on the same sale; where it listens is its own affair."""
+    return {
+        key: value
+        for key, value in environment.items()
+        if key.startswith("FLASHSALE_") and key not in _OWN
+    }
 
 
 def _named(values: dict[str, str]) -> dict[str, str]:

@@ -153,6 +153,11 @@ def test_what_has_a_url_is_not_started(
     assert up.child("-m runtime serve")
     assert up.child("-m runtime worker")
     assert len(up.children()) == 2
+    running = WorkFolder(up.folder).find_running()
+    assert running is not None
+    assert running.environment == {
+        key: value for key, value in store_environment.items() if key.startswith("FLASHSALE_")
+    } | {"FLASHSALE_SECRET_KEY": running.environment["FLASHSALE_SECRET_KEY"]}
     assert not (up.folder / ".flashsale" / "postgres").exists()
 
 
