@@ -90,12 +90,13 @@ async def load_demo(resources: Resources, tell: Progress) -> None:
     now = resources.clock.now()
     known = {deal.title: deal.id for deal in await Deal.all()}
     for spec in read_deals():
-        if spec.title in known:
-            continue
-        deal_id = await _open_deal(resources, spec, product_ids[spec.sku], now)
-        if spec.sold_units:
-            tell(f"selling {spec.sold_units} of {spec.title}")
-            await _sell(resources, spec, deal_id)
+        deal_id = known.get(spec.title) or await _open_deal(
+            resources, spec, product_ids[spec.sku], now
+        )
+        missing = spec.sold_units - await _claimed(resources, deal_id)
+        if missing > 0:
+            tell(f"selling {missing} of {spec.title}")
+            await _sell(resources, spec, deal_id, missing)
         starts_at, ends_at = spec.window(now)
         if ends_at <= now:
             await resources.dealdesk.update(deal_id, starts_at=starts_at, ends_at=ends_at)
@@ -163,9 +164,17 @@ async def _open_deal(resources: Resources, spec: DemoDeal, product_id: str, now:
     )
 
 
-async def _sell(resources: Resources, spec: DemoDeal, deal_id: str) -> None:
-    """Sell the units that the data file says are sold, to buyers made up for it."""
-    buyers = -(-spec.sold_units // spec.purchase_limit)
+async def _claimed(resources: Resources, deal_id: str) -> int:
+    """Units of a deal that were sold already, by a load that was interrupted."""
+    claimed: int = await resources.pool.fetchval(
+        "SELECT claimed FROM deal_stock WHERE deal_id = $1", deal_id
+    )
+    return claimed
+
+
+async def _sell(resources: Resources, spec: DemoDeal, deal_id: str, units: int) -> None:
+    """Sell units of a deal to buyers made up for it."""
+    buyers = -(-units // spec.purchase_limit)
     tokens = await seed_buyers(resources.pool, buyers=buyers, session_days=1)
     user_ids = [(await resources.sessions.viewer(token)).user_id for token in tokens]
     turns = asyncio.Semaphore(SALES_AT_ONCE)
@@ -175,7 +184,7 @@ async def _sell(resources: Resources, spec: DemoDeal, deal_id: str) -> None:
             async with turns:
                 await _buy(resources, provider, user_id, deal_id, quantity)
 
-        left = spec.sold_units
+        left = units
         async with asyncio.TaskGroup() as group:
             for user_id in user_ids:
                 quantity = min(left, spec.purchase_limit)

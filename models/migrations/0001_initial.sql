@@ -50,6 +50,7 @@ CREATE TABLE deals (
     updated_at       timestamptz NOT NULL DEFAULT now(),
     CHECK (starts_at <= ends_at)
 );
+CREATE INDEX deals_by_start ON deals (starts_at);
 CREATE INDEX deals_by_end ON deals (ends_at, id);
 CREATE INDEX deals_by_creation ON deals (created_at DESC, id DESC);
 CREATE INDEX deals_by_discount ON deals (discount_percent DESC, id DESC);
