@@ -53,7 +53,7 @@ async def stores(stores_folder: Path) -> AsyncIterator[Stores]:
 
 
 @pytest.fixture(scope="session")
-async def provider(stores_folder: Path) -> AsyncIterator[str]:
+async def sandbox_address(stores_folder: Path) -> AsyncIterator[str]:
     """The address of a payment sandbox that sends no webhooks: tests settle by themselves."""
     config = SandboxConfig(
         data_dir=stores_folder / "sandbox",
@@ -67,7 +67,7 @@ async def provider(stores_folder: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(stores: Stores, provider: str) -> Settings:
+def settings(stores: Stores, sandbox_address: str) -> Settings:
     """As an API process of this session would have them."""
     return load_settings(
         database_url=stores.database_url,
@@ -75,7 +75,7 @@ def settings(stores: Stores, provider: str) -> Settings:
         mongo_url=stores.mongo_url,
         stripe_api_key=SecretStr(STRIPE_API_KEY),
         stripe_publishable_key=STRIPE_PUBLISHABLE_KEY,
-        stripe_api_base=provider,
+        stripe_api_base=sandbox_address,
         intents_per_second=1_000,
         stripe_webhook_secret=SecretStr(STRIPE_WEBHOOK_SECRET),
         secret_key=SecretStr("a-secret-of-these-tests"),
