@@ -136,6 +136,19 @@ async def test_a_refusal_keeps_a_deal_that_another_tab_is_adding(
     assert await index.deals(user) == ["deal_a"]
 
 
+async def test_a_deal_noted_anew_after_it_was_forgotten_survives_an_older_refusal(
+    index: CartIndex, user: str
+) -> None:
+    await note(index, user, "deal_a", "first")
+    await index.forget(user, "deal_a")
+    await note(index, user, "deal_a", "second")
+    await index.finish_key(user, "second")
+
+    await index.drop_key(user, "first")
+
+    assert await index.deals(user) == ["deal_a"]
+
+
 async def test_two_refusals_of_one_deal_take_it_out(index: CartIndex, user: str) -> None:
     await note(index, user, "deal_a", "first")
     await note(index, user, "deal_a", "second")

@@ -36,6 +36,7 @@ async def test_late_money_before_the_message_that_freed_it_keeps_the_units(
 ) -> None:
     await claimed.reclaim("ord_1", "usr_a", 2)
     assert await claimed.numbers() == (7, 3, 0)
+    assert (await claimed.contents())["unconfirmed"] == []
 
     assert (await claimed.tell(3)).word == "OLD_RANK"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inventory.errors import HoldLapsed, StaleEpoch
+from inventory.errors import HoldLapsed, PurchaseLimitReached, StaleEpoch
 from inventory.stock import Counters
 from tests.inventory.conftest import OpenDeal
 from tests.inventory.gates import Deal, due, recount, snapshot
@@ -72,6 +72,18 @@ async def test_a_claim_that_postgres_does_not_know_survives(deal: Deal) -> None:
     assert [order for order, _ in found["unconfirmed"]] == ["ord_1"]
     assert (await deal.claim("usr_a", "ord_1", units=2, epoch=2)).changed
     assert (await deal.confirm("ord_1", "usr_a", 2, epoch=2)).word == "APPLIED"
+
+
+async def test_a_surviving_claim_counts_beside_what_its_buyer_bought(deal: Deal) -> None:
+    await deal.claimed("usr_a", "ord_1", 1)
+    await deal.claimed("usr_a", "ord_2", 1)
+    await deal.claimed("usr_a", "ord_3", 1)
+
+    await rebuild(deal, claims=[("ord_1", "usr_a", 1, 1)], bought={"usr_a": 1})
+
+    assert (await deal.contents())["bought"] == {"usr_a": "3"}
+    with pytest.raises(PurchaseLimitReached):
+        await deal.hold("usr_a", 3, epoch=2)
 
 
 async def test_a_claim_that_postgres_knows_is_counted_once(deal: Deal) -> None:

@@ -146,8 +146,7 @@ class StockMachine(RuleBasedStateMachine):
         self.orders += 1
         order = f"ord_{self.orders:04}"
         expected = self.gate.claim(buyer, order, checkout, units)
-        attempts = 2 if expected is None else 1
-        for _ in range(attempts):
+        for _ in range(2 if expected is None else 1):
             answer = self.outcome(
                 self.deal.claim(buyer, order, checkout, units=units, epoch=self.gate.epoch)
             )
@@ -281,13 +280,10 @@ def machine(stores: Stores) -> Iterator[type[StockMachine]]:
 
         stock = runner.run(open_stock())
 
-        class Machine(StockMachine):
-            pass
-
-        Machine.runner = runner
-        Machine.stock = stock
-        Machine.run_id = runner.run(stock.run_id())
-        yield Machine
+        StockMachine.runner = runner
+        StockMachine.stock = stock
+        StockMachine.run_id = runner.run(stock.run_id())
+        yield StockMachine
         runner.run(stock._redis.aclose())  # noqa: SLF001 - opened above
 
 
