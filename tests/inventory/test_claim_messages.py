@@ -67,6 +67,14 @@ async def test_a_message_is_applied_once(claimed: Deal, rank: int) -> None:
     assert await claimed.contents() == before
 
 
+async def test_a_sale_that_is_told_again_under_a_higher_rank_counts_once(claimed: Deal) -> None:
+    await claimed.tell(2)
+
+    assert (await claimed.tell(4)).word == "APPLIED"
+
+    assert await claimed.numbers() == (7, 1, 2)
+
+
 @pytest.mark.parametrize("messages", list(itertools.permutations([1, 2, 5])))
 async def test_sold_then_freed_ends_the_same_in_any_order(
     claimed: Deal, messages: tuple[int, ...]
