@@ -166,9 +166,19 @@ class Carts:
         except KeyReused:
             raise IdempotencyKeyReused from None
         except CartFull as full:
-            raise InvalidInput("dealId", str(full)) from None
+            if await self._make_room(user_id):
+                return await self._note(user_id, deal_id, key=key, fingerprint=fingerprint)
+            raise InvalidInput("dealId", f"A cart has at most {full.most} deals.") from None
         except (RedisError, OSError) as error:
             raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+
+    async def _make_room(self, user_id: str) -> bool:
+        """Forget the deals of a cart whose holds have lapsed; whether there were any."""
+        deal_ids = await self._index.deals(user_id)
+        holds = await self._stock.read_holds(user_id, deal_ids)
+        lapsed = [deal_id for deal_id in deal_ids if deal_id not in holds]
+        await self._index.forget(user_id, *lapsed)
+        return bool(lapsed)
 
     async def _change(
         self,
