@@ -1,0 +1,66 @@
+"""The one schema: its queries, mutations and subscriptions put together."""
+
+from datetime import datetime
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from graph.errors import EdgeSchema
+from graph.limits import operation_extensions
+from kit.settings import Settings
+from resolvers.accounts import AccountMutation, AccountQuery
+from resolvers.carts import CartMutation, CartQuery
+from resolvers.checkouts import CheckoutMutation
+from resolvers.deal_desk import DealDeskMutation
+from resolvers.deals import DealQuery
+from resolvers.lookup import LookupQuery
+from resolvers.orders import OrderMutation, OrderQuery
+from resolvers.product_desk import ProductDeskMutation
+from resolvers.products import ProductQuery
+from resolvers.refusals import REFUSALS
+from resolvers.scalars import DATE_TIME
+from subscriptions.cart import CartSubscription
+from subscriptions.countdown import CountdownSubscription
+from subscriptions.deals import DealSubscription
+from subscriptions.orders import OrderSubscription
+from subscriptions.stock import StockSubscription
+
+
+@strawberry.type(description="What can be read.")
+class Query(OrderQuery, CartQuery, AccountQuery, ProductQuery, DealQuery, LookupQuery):
+    pass
+
+
+@strawberry.type(description="What can be done. A refusal is an answer, and changes nothing.")
+class Mutation(
+    DealDeskMutation,
+    ProductDeskMutation,
+    OrderMutation,
+    CheckoutMutation,
+    CartMutation,
+    AccountMutation,
+):
+    pass
+
+
+@strawberry.type(description="What is pushed: the present state first, then changes.")
+class Subscription(
+    DealSubscription,
+    OrderSubscription,
+    CartSubscription,
+    CountdownSubscription,
+    StockSubscription,
+):
+    pass
+
+
+def build_schema(settings: Settings) -> strawberry.Schema:
+    """The schema with this deployment's bounds on documents."""
+    return EdgeSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        extensions=operation_extensions(settings),
+        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
+        exception_handlers=REFUSALS,
+    )
