@@ -54,7 +54,6 @@ class Sweeps:
         self._clock = clock
         self._notice = timedelta(seconds=settings.hold_notice_seconds)
         self._poll_after = timedelta(seconds=settings.poll_payment_seconds)
-        self._phases_told_at = clock.now()
 
     async def lapse_holds(self) -> int:
         """Give due holds back to the stock, and tell their buyers; how many lapsed."""
@@ -144,19 +143,6 @@ class Sweeps:
                 opened += 1
                 await self._open_gate(deal_id)
         return opened
-
-    async def tell_phases(self) -> int:
-        """Tell of deals that the clock has opened or ended since the last pass."""
-        since, self._phases_told_at = self._phases_told_at, self._clock.now()
-        rows = await self._pool.fetch(
-            "SELECT id FROM deals WHERE (starts_at > $1 AND starts_at <= $2)"
-            " OR (ends_at > $1 AND ends_at <= $2)",
-            since,
-            self._phases_told_at,
-        )
-        for row in rows:
-            await self._announcer.deal(row["id"])
-        return len(rows)
 
     async def repeat_stock(self) -> int:
         """Tell the counters of active deals once more, so that a lost message heals by itself."""

@@ -52,7 +52,6 @@ async def work(resources: Resources, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_queue(resources, stop), name="jobs")
         for every_seconds, sweep in (
-            (0.2, sweeps.tell_phases),
             (0.5, sweeps.lapse_holds),
             (1.0, sweeps.open_gates),
             (1.0, sweeps.expire_orders),
