@@ -87,6 +87,11 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def known_stocks(self) -> int:
+        """How many deals' stock is kept: of those that somebody watches."""
+        return len(self._latest)
+
     async def watch_stock(self, deal_ids: Sequence[str]) -> AsyncGenerator[StockView, None]:
         """The present stock of each deal that exists, then newer stock only.
 
