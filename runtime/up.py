@@ -140,8 +140,11 @@ class Up:
         services: list[Service] = []
         if sandbox_socket is not None:
             services.append(self._start(undo, self._sandbox(plan, environment, sandbox_socket)))
-        self._prepare(plan, environment)
+        self._prepare("migrate", "schema", environment)
+        # Before the demo sale, so that the jobs of its past sales are done when buyers come.
         worker = self._start(undo, self._worker(environment))
+        if plan.with_sandbox:
+            self._prepare("seed", "demo sale", environment)
         api = self._start(undo, self._api(plan, environment, api_socket))
         services += [worker, api]
         self._folder.announce(
@@ -177,12 +180,9 @@ class Up:
         self._screen.done(f"{service.title} is ready")
         return service
 
-    def _prepare(self, plan: Plan, environment: dict[str, str]) -> None:
-        """Migrate, then the demo sale; past sales of the demo need the sandbox."""
-        word, what = (
-            ("seed", "schema and demo sale") if plan.with_sandbox else ("migrate", "schema")
-        )
-        with self._screen.working(f"Preparing {what}") as tell:
+    def _prepare(self, word: str, what: str, environment: dict[str, str]) -> None:
+        """Run `flashsale <word>` to its end and show its progress."""
+        with self._screen.working(f"Preparing the {what}") as tell:
 
             def hear(line: str) -> None:
                 if line.startswith("Sign in"):
@@ -191,14 +191,14 @@ class Up:
                     tell(line)
 
             run_step(
-                "Preparing the data",
+                f"Preparing the {what}",
                 (word,),
                 folder=Path.cwd(),
-                log=self._folder.logs / "prepare.log",
+                log=self._folder.logs / f"{word}.log",
                 environment=environment,
                 tell=hear,
             )
-        self._screen.done(f"{what} ready")
+        self._screen.done(f"{what} is ready")
 
     def _sandbox(self, plan: Plan, environment: dict[str, str], listener: int) -> Service:
         words = ("sandbox", "--fd", str(listener), "--webhook-url", f"{plan.api}/webhooks/stripe",
