@@ -12,7 +12,7 @@ from schemathesis.graphql import from_path
 from tests.journey.conftest import ROOT, Sale
 
 # Every query and mutation gets this many documents; a longer run is `--hypothesis-profile`'s.
-EXAMPLES = 8
+EXAMPLES = 20
 schema = from_path(ROOT / "schema.graphql")
 
 LOGIN = """mutation {
@@ -32,7 +32,7 @@ def operator_token(sale: Sale) -> str:
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_document_makes_the_server_fail(
-    case: schemathesis.Case[Any], operator_token: str
+    case: schemathesis.Case[Any], sale: Sale, operator_token: str
 ) -> None:
     if "logout" in str(case.body):
         return  # the session is needed for the next one
