@@ -44,6 +44,17 @@ class Sale:
             check=False,
         )
 
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start a flashsale command that goes on running; it finds this sale by itself."""
+        with (self.folder / f"{words[0]}-again.log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own command line, no shell
+                [sys.executable, "-m", "runtime", *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+
 
 def free_port() -> int:
     with socket.socket() as probe:

@@ -162,6 +162,7 @@ async def test_killing_api_and_worker_in_mid_race_loses_no_answered_order(
                 if "runtime" in words and ("serve" in words or "worker" in words):
                     process.kill()
 
+    second_worker = sale.start("worker")  # it finds the sale by itself, and shares the jobs
     killing = asyncio.create_task(kill())
     answers = await asyncio.gather(*(buy(token) for token in race.tokens))
     await killing
@@ -177,3 +178,6 @@ async def test_killing_api_and_worker_in_mid_race_loses_no_answered_order(
     await race.until(0, 0, UNITS)
     race.check_every_answer()
     race.check_ledger()
+    assert second_worker.poll() is None
+    second_worker.terminate()
+    assert second_worker.wait(PATIENCE_SECONDS) == 0
