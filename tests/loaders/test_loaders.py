@@ -39,12 +39,11 @@ async def test_products_are_read_with_one_query(resources: Resources, shop: Shop
 
 
 async def test_a_catalogue_out_of_reach_says_to_try_later(resources: Resources) -> None:
-    async with without_catalogue(resources) as poorer:
-        loaders = Loaders(poorer)
-        keys = [new_id("prod"), new_id("prod")]
-        answers = await asyncio.gather(
-            *(loaders.product.load(key) for key in keys), return_exceptions=True
-        )
+    loaders = Loaders(without_catalogue(resources))
+    keys = [new_id("prod"), new_id("prod")]
+    answers = await asyncio.gather(
+        *(loaders.product.load(key) for key in keys), return_exceptions=True
+    )
     assert [type(answer) for answer in answers] == [TryLater, TryLater]
 
 
