@@ -54,7 +54,7 @@ async def serve(app: Starlette) -> AsyncIterator[str]:
 async def until(true: Callable[[], bool]) -> None:
     """Wait for a condition, with a limit."""
     async with asyncio.timeout(LIMIT_SECONDS):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
+        while not true():
             await asyncio.sleep(0.005)
 
 
