@@ -97,17 +97,13 @@ class Hub:
 
         A slow reader gets the newest stock of each deal, and skips what was in between.
         """
-        seen: dict[str, tuple[int, int]] = {}
         try:
             with self._stocks.watch(deal_ids) as mailbox:
                 for view in (await self._stockboard.many(deal_ids)).values():
                     self._offer(view)
                     mailbox.put(view.deal_id, self._latest[view.deal_id])
                 while True:
-                    view = await mailbox.take()
-                    if view.order > seen.get(view.deal_id, (-1, -1)):
-                        seen[view.deal_id] = view.order
-                        yield view
+                    yield await mailbox.take()
         finally:
             for deal_id in deal_ids:
                 if deal_id not in self._stocks:

@@ -43,7 +43,7 @@ async def _known(info: Info, deal_ids: list[strawberry.ID]) -> list[str]:
     if not 1 <= len(deal_ids) <= MOST_DEALS:
         message = f"dealIds must name 1 to {MOST_DEALS} deals."
         raise ApiError("BAD_USER_INPUT", message, field="dealIds")
-    shaped = [deal_id for deal_id in dict.fromkeys(deal_ids) if is_id("deal", deal_id)]
+    shaped = [deal_id for deal_id in deal_ids if is_id("deal", deal_id)]
     found = await info.context.resources.dealbook.many(shaped)
     known = [str(deal_id) for deal_id in shaped if deal_id in found]
     if not known:

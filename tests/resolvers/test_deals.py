@@ -193,7 +193,9 @@ async def test_a_category_without_deals_is_an_empty_page(anybody: Asker) -> None
     }
 
 
-async def test_a_node_is_whatever_its_id_names(anybody: Asker, alice: Asker, shop: Shop) -> None:
+async def test_a_node_is_whatever_its_id_names(
+    anybody: Asker, alice: Asker, bob: Asker, shop: Shop
+) -> None:
     deal_id = await shop.deal()
     deal = await anybody.run("Deal", id=deal_id)
     document = "query($id: ID!) { node(id: $id) { __typename id } }"
@@ -201,6 +203,7 @@ async def test_a_node_is_whatever_its_id_names(anybody: Asker, alice: Asker, sho
         answer = await anybody.ask(document, id=id_)
         assert answer["data"]["node"] == {"__typename": typename, "id": id_}
     assert (await alice.ask(document, id=alice.user_id))["data"]["node"]["__typename"] == "User"
+    assert (await bob.ask(document, id=alice.user_id))["data"]["node"] is None
     for id_ in (alice.user_id, new_id("ord"), new_id("chk"), sibling("stk", deal_id)):
         assert (await anybody.ask(document, id=id_))["data"]["node"] is None
 

@@ -209,3 +209,13 @@ async def test_a_line_outlives_its_deal(alice: Asker, shop: Shop) -> None:
     )
     (line,) = (await alice.run("Order", id=order["id"]))["lines"]
     assert (line["deal"], line["title"]) == (None, "Tea, by the tin")
+
+
+async def test_a_flood_of_checkouts_and_orders_is_limited(alice: Asker, shop: Shop) -> None:
+    begun = {"id": new_id("chk"), "total": {"amountMinor": 1, "currency": "USD"}}
+    for _ in range(shop.resources.settings.limit.order_burst // 3):
+        assert (await alice.run("Checkout"))["code"] == "CART_EMPTY"
+        assert (await place(alice, begun))["code"] == "NOT_FOUND"
+        assert (await alice.run("CancelOrder", orderId="ord_"))["code"] == "NOT_FOUND"
+    assert await alice.code(journey()["Checkout"]) == "RATE_LIMITED"
+    assert await alice.code(journey()["CancelOrder"], orderId="ord_") == "RATE_LIMITED"

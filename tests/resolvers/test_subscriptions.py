@@ -9,6 +9,7 @@ from graphql import GraphQLError
 
 from graph.errors import present_errors
 from kit.ids import new_id
+from kit.money import Money
 from tests.orders.shop import Shop
 from tests.resolvers.asking import Asker
 from tests.resolvers.test_orders import checkout, place
@@ -130,6 +131,16 @@ async def test_a_cart_is_told_to_all_tabs_of_its_buyer(alice: Asker, shop: Shop)
             assert cart["total"] == updated["cart"]["total"]
 
 
+async def test_a_cart_is_told_at_present_prices(alice: Asker, shop: Shop) -> None:
+    deal_id = await shop.deal(price=1_500)
+    async with alice.subscribe("CartChanged") as stream:
+        await stream.next()
+        for quantity, price in ((1, 1_500), (2, 1_000)):
+            await shop.resources.dealdesk.update(deal_id, price=Money(price, "USD"))
+            await alice.run("UpdateCartItem", input={"dealId": deal_id, "quantity": quantity})
+            assert (await stream.next())["total"]["amountMinor"] == quantity * price
+
+
 async def test_a_hold_that_lapses_leaves_the_cart_of_its_buyer(alice: Asker, shop: Shop) -> None:
     deal_id = await shop.deal(allotment=5)
     await alice.run("AddToCart", input={"dealId": deal_id, "quantity": 2})
@@ -173,7 +184,7 @@ async def test_what_is_personal_needs_its_person(
 
 
 async def test_deals_are_told_when_they_are_edited_paused_and_opened(
-    anybody: Asker, shop: Shop
+    anybody: Asker, alice: Asker, shop: Shop
 ) -> None:
     deal_id = await shop.deal()
     await anybody.counter.listening.has_heard_all()
@@ -181,9 +192,12 @@ async def test_deals_are_told_when_they_are_edited_paused_and_opened(
         upcoming = asyncio.create_task(stream.until(id=deal_id))
         await anybody.counter.listening.has_heard_all()
         await shop.resources.dealdesk.update(deal_id, title="Tea, by the chest")
-        assert (await upcoming)["title"] == "Tea, by the chest"
+        edited = await upcoming
+        assert (edited["title"], edited["stock"]["held"]) == ("Tea, by the chest", 0)
+        await alice.run("AddToCart", input={"dealId": deal_id, "quantity": 2})
         await shop.resources.dealdesk.pause(deal_id)
-        assert (await stream.until(id=deal_id))["phase"] == "PAUSED"
+        paused = await stream.until(id=deal_id)
+        assert (paused["phase"], paused["stock"]["held"]) == ("PAUSED", 2)
         opening = await shop.deal(starts_in=1, ends_in=60, allotment=3)
         assert (await stream.until(id=opening))["phase"] == "SCHEDULED"
         opened = await stream.until(id=opening)

@@ -109,6 +109,19 @@ async def test_a_deal_that_opens_and_ends_by_the_clock_is_told_both_times(
         await asyncio.wait((reading,))
 
 
+async def test_a_deal_that_was_known_before_opens_for_those_who_come_later(
+    listening: Listening, shop: Shop
+) -> None:
+    deal_id = await shop.deal(starts_in=0.5, ends_in=60)
+    await listening.has_heard_all()
+    async with watching(listening.hub.watch_deals()) as deal_ids, asyncio.timeout(5):
+        while await anext(deal_ids) != deal_id:
+            pass
+    deal = await listening.resources.dealbook.get(deal_id)
+    assert deal is not None
+    assert listening.resources.clock.now() >= deal.starts_at
+
+
 async def test_deals_that_changed_during_a_gap_are_told_after_it(
     listening: Listening, shop: Shop
 ) -> None:
