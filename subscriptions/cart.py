@@ -1,16 +1,15 @@
 """cartChanged: the viewer's cart, in all their tabs."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 import strawberry
 
 from graph.context import Info
-from orders.cart import CartView
-from orders.errors import TryLater
 from resolvers.carts import Cart, cart_of
 from resolvers.described import subscription
+from subscriptions.patience import patiently
 
 
 @strawberry.type
@@ -23,15 +22,9 @@ class CartSubscription:
         viewer = await info.context.viewer()
         async with aclosing(info.context.hub.watch_cart(viewer.user_id)) as changes:
             async for _ in changes:
-                view = await _read(info, viewer.user_id)
-                info.context.loaders.forget()
-                yield await cart_of(info, view)
+                yield await patiently(partial(_present, info, viewer.user_id))
 
 
-async def _read(info: Info, user_id: str) -> CartView:
-    """The cart; while Redis is away, as soon as it is back."""
-    while True:
-        try:
-            return await info.context.resources.carts.read(user_id)
-        except TryLater as later:
-            await asyncio.sleep(later.retry_after_ms / 1000)
+async def _present(info: Info, user_id: str) -> Cart:
+    info.context.loaders.forget()
+    return await cart_of(info, await info.context.resources.carts.read(user_id))

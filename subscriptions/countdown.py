@@ -11,14 +11,18 @@ import strawberry
 from graph.context import ApiError, Info
 from kit.ids import is_id
 from models import records
+from orders.dealbook import DealBook
 from orders.phases import next_change, phase_of, seconds_remaining
 from resolvers.deals import DealId, DealPhase
 from resolvers.described import subscription
+from subscriptions.patience import OUTAGES
 
 # The contract says every ten seconds; a message may be late on its way.
 BEAT_SECONDS: Final = 5.0
 # Asyncio's timers and the wall clock may differ by this much.
 _TIMER_SECONDS: Final = 0.001
+# With the beat before it still less than ten seconds.
+_READ_SECONDS: Final = 3.0
 
 
 @strawberry.type(description="How long a deal goes on. Count down from it until the next comes.")
@@ -54,18 +58,29 @@ class CountdownSubscription:
     @subscription("At once, at every change of phase or of times, and at least every 10 s.")
     async def countdown(self, info: Info, deal_id: DealId) -> AsyncGenerator[Countdown, None]:
         """Push the time that is left until the client has had enough, or the deal is deleted."""
-        resources = info.context.resources
-        if not is_id("deal", deal_id) or await resources.dealbook.get(deal_id) is None:
+        clock, dealbook = info.context.resources.clock, info.context.resources.dealbook
+        deal = await dealbook.get(deal_id) if is_id("deal", deal_id) else None
+        if deal is None:
             raise ApiError("NOT_FOUND", "There is no such deal.")
         with info.context.hub.watch_deal(deal_id) as changes:
-            while (deal := await resources.dealbook.get(deal_id)) is not None:
-                told_at = resources.clock.now()
+            while deal is not None:
+                told_at = clock.now()
                 yield Countdown.of(deal, told_at)
                 change = next_change(deal, told_at)
                 wait = BEAT_SECONDS
                 if change is not None:
-                    until = (change - resources.clock.now()).total_seconds() + _TIMER_SECONDS
+                    until = (change - clock.now()).total_seconds() + _TIMER_SECONDS
                     wait = min(wait, until)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await changes.take()
+                deal = await _again(dealbook, deal)
+
+
+async def _again(dealbook: DealBook, known: records.Deal) -> records.Deal | None:
+    """The deal as it is now; while Postgres is out of reach, as it was: time goes on."""
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            return await dealbook.get(known.id)
+    except OUTAGES:
+        return known

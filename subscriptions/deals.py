@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 import strawberry
 
 from graph.context import Info
 from resolvers.deals import Deal
 from resolvers.described import subscription
+from subscriptions.patience import patiently
 
 
 @strawberry.type
@@ -20,7 +22,7 @@ class DealSubscription:
         resources = info.context.resources
         async with aclosing(info.context.hub.watch_deals()) as deal_ids:
             async for deal_id in deal_ids:
-                deal = await resources.dealbook.get(deal_id)
+                deal = await patiently(partial(resources.dealbook.get, deal_id))
                 if deal is not None:
                     info.context.loaders.forget()
                     yield Deal.of(deal, resources.clock.now())

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -10,6 +11,7 @@ from graph.context import ApiError, Info
 from orders.archive import OrderView
 from resolvers.described import subscription
 from resolvers.orders import Order, order_of
+from subscriptions.patience import patiently
 
 
 @strawberry.type
@@ -28,7 +30,7 @@ class OrderSubscription:
         told: OrderView | None = None
         async with aclosing(info.context.hub.watch_order(viewer.user_id, order_id)) as changes:
             async for _ in changes:
-                view = await archive.order(viewer.user_id, order_id)
+                view = await patiently(partial(archive.order, viewer.user_id, order_id))
                 if view is None:
                     raise ApiError("NOT_FOUND", "There is no such order.")
                 if view != told:

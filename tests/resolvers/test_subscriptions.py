@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from graph.errors import present_errors
 from kit.ids import new_id
 from kit.money import Money
+from orders.errors import TryLater
 from tests.orders.shop import Shop
 from tests.resolvers.asking import Asker
 from tests.resolvers.test_orders import checkout, place
@@ -103,6 +104,43 @@ async def test_a_countdown_beats_while_nothing_happens(
         told = [await stream.next() for _ in range(4)]
     times = [each["serverTime"] for each in told]
     assert times == sorted(set(times))
+
+
+async def test_a_countdown_goes_on_while_postgres_is_away(
+    anybody: Asker, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscriptions.countdown.BEAT_SECONDS", 0.05)
+    deal_id = await shop.deal()
+    async with anybody.subscribe("Countdown", dealId=deal_id) as stream:
+        first = await stream.next()
+
+        async def away(_: str) -> None:
+            raise ConnectionRefusedError
+
+        monkeypatch.setattr(shop.resources.dealbook, "get", away)
+        told = [await stream.next() for _ in range(3)]
+    assert {each["endsAt"] for each in told} == {first["endsAt"]}
+    assert told[-1]["serverTime"] > first["serverTime"]
+
+
+async def test_a_cart_waits_for_redis_and_comes_with_it(
+    alice: Asker, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal_id = await shop.deal(allotment=5)
+    carts = shop.resources.carts
+    read, tries = carts.read, iter([TryLater(retry_after_ms=1, reason="away")])
+
+    async def late(user_id: str) -> Any:
+        for outage in tries:
+            raise outage
+        return await read(user_id)
+
+    async with alice.subscribe("CartChanged") as stream:
+        await stream.next()
+        await carts.add(alice.user_id, deal_id=deal_id, quantity=1, key=None)
+        monkeypatch.setattr(carts, "read", late)
+        assert len((await stream.next())["items"]) == 1
+    assert next(tries, None) is None
 
 
 async def test_a_countdown_ends_with_its_deal(anybody: Asker, shop: Shop) -> None:
