@@ -27,6 +27,7 @@ Code = Literal[
 Scope = Literal["sign_in", "cart", "order"]
 
 OPERATOR: Final = "OPERATOR"
+STORE_AWAY: Final = "Something we need is out of reach. Please send the same request again."
 
 
 class ApiError(Exception):

@@ -11,11 +11,12 @@ from strawberry.types import ExecutionContext
 
 from admission.errors import RateLimited
 from auth.errors import HashingBusy, Unauthenticated
-from graph.context import ApiError, Code
-from orders.errors import InvalidInput, NotFound, TryLater
+from graph.context import STORE_AWAY, ApiError, Code
+from orders.errors import OUT_OF_REACH, InvalidInput, NotFound, TryLater
 
 log = structlog.get_logger()
 
+STORE_AWAY_MS: Final = 1_000
 TOO_OFTEN: Final = "Too many attempts. Wait a little before the next one."
 MASKED: Final = "Something went wrong on our side. Tell us the requestId."
 
@@ -81,6 +82,9 @@ def _told_as_it_is(error: GraphQLError) -> ApiError | None:
             told = ApiError("RATE_LIMITED", TOO_OFTEN, retryAfterMs=cause.retry_after_ms)
         case HashingBusy() | TryLater():
             told = ApiError("OVERLOADED", str(cause), retryAfterMs=cause.retry_after_ms)
+        case _ if isinstance(cause, OUT_OF_REACH):
+            log.warning("store_out_of_reach", path=error.path, error=repr(cause))
+            told = ApiError("OVERLOADED", STORE_AWAY, retryAfterMs=STORE_AWAY_MS)
         case NotFound():
             told = ApiError("NOT_FOUND", str(cause))
         case InvalidInput():

@@ -69,6 +69,7 @@ class GateSnapshot:
 
     claims: (order id, buyer id, units, rank) of orders that own their units and are not paid.
     ranks: the rank of every other order. bought: units that each buyer has claimed or bought.
+    ledger_seq: the last ledger entry that `allotment` counts.
     """
 
     deal_id: str
@@ -84,6 +85,7 @@ class GateSnapshot:
     ranks: Mapping[str, int]
     bought: Mapping[str, int]
     run_id: str
+    ledger_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

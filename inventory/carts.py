@@ -1,9 +1,11 @@
 """The cart index: which deals a buyer has asked for, and under which idempotency keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, cast
 
+import orjson
 from redis.asyncio import Redis
 
 from inventory.errors import CartFull, KeyReused
@@ -42,7 +44,8 @@ class CartIndex:
         """Write a deal into the cart before it is held, so that no hold is invisible.
 
         The key is remembered for `keep_for` with the request's fingerprint. May be repeated.
-        After it, call `finish_key` on success, and `drop_key` or `drop_note` on a refusal.
+        After it, call `finish_key` on success (or `note` again without a key, which puts back what
+        another tab took out meanwhile), and `drop_key` or `drop_note` on a refusal.
 
         Raises:
             KeyReused, CartFull: nothing was written.
@@ -87,16 +90,27 @@ class CartIndex:
             Call("cart_drop", (cart_key(user_id), request_key(user_id, None)), (deal_id,))
         )
 
-    async def deals(self, user_id: str) -> list[str]:
-        """The deals of a cart in order of adding; some may not be held (any more)."""
+    async def entries(self, user_id: str) -> dict[str, str]:
+        """The deals of a cart in order of adding, some of which may not be held (any more).
+
+        What stands beside each is only good for `forget`.
+        """
         entries = cast("dict[str, str]", await self._redis.hgetall(cart_key(user_id)))
         entries.pop(_CHECKOUT, None)
-        return sorted(entries, key=lambda deal_id: int(entries[deal_id].partition("|")[0]))
+        return dict(sorted(entries.items(), key=lambda entry: int(entry[1].partition("|")[0])))
 
-    async def forget(self, user_id: str, *deal_ids: str) -> None:
-        """Take deals out of the cart. May be repeated."""
-        if deal_ids:
-            await self._redis.hdel(cart_key(user_id), *deal_ids)
+    async def deals(self, user_id: str) -> list[str]:
+        """The deals of a cart in order of adding."""
+        return list(await self.entries(user_id))
+
+    async def forget(self, user_id: str, entries: Mapping[str, str]) -> None:
+        """Take deals out of the cart that were not noted again since `entries` was read.
+
+        May be repeated.
+        """
+        if entries:
+            read = orjson.dumps(dict(entries))
+            await self._scripts.run(Call("cart_forget", (cart_key(user_id),), (read,)))
 
     async def propose_checkout(self, user_id: str, checkout_id: str) -> str:
         """The id of the buyer's open checkout: this one, unless another was open already."""

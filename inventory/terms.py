@@ -32,6 +32,7 @@ class Terms(Gate):
             "limit": snapshot.limit,
             "state": _state(paused=snapshot.paused),
             "run_id": snapshot.run_id,
+            "ledger_seq": snapshot.ledger_seq,
         }
         answer = await self._run(
             "rebuild",
@@ -89,11 +90,12 @@ class Terms(Gate):
                 raise AssertionError(f"set_terms answered {word}")
 
     async def adjust_stock(
-        self, deal_id: str, delta: int, *, epoch: int, operation_id: str
+        self, deal_id: str, delta: int, *, epoch: int, operation_id: str, ledger_seq: int = 0
     ) -> Counters:
         """Give a deal `delta` more units, or take away as many that are neither held nor sold.
 
-        May be repeated with the same `operation_id`: it is applied once.
+        May be repeated with the same `operation_id`: it is applied once. `ledger_seq` is the entry
+        of units that Postgres gave first: a gate that was rebuilt from it has counted them.
 
         Raises:
             BelowHeldAndSold, StaleEpoch: nothing was written.
@@ -102,7 +104,7 @@ class Terms(Gate):
         assert delta != 0
         keys = DealKeys(deal_id)
         answer = await self._run(
-            "adjust_stock", deal_id, (keys.stock,), (epoch, delta, token(operation_id))
+            "adjust_stock", deal_id, (keys.stock,), (epoch, delta, token(operation_id), ledger_seq)
         )
         match answer.word:
             case "ADJUSTED":

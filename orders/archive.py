@@ -144,6 +144,7 @@ def _view(
         (p for p in payments if p["intent_id"] == row["paid_by"]),
         payments[-1] if payments else None,
     )
+    unopened: PaymentStatus = "OPENING" if row["intent_refusal"] is None else "CANCELLED"
     return OrderView(
         id=row["id"],
         user_id=row["user_id"],
@@ -154,10 +155,10 @@ def _view(
         placed_at=row["placed_at"],
         payment_due_at=row["payment_due_at"],
         payment=PaymentView(
-            status="OPENING" if counts is None else cast("PaymentStatus", counts["status"]),
-            intent_id=None if counts is None else counts["intent_id"],
-            client_secret=None if counts is None else counts["client_secret"],
-            failure_message=None if counts is None else counts["failure_message"],
+            status=cast("PaymentStatus", counts["status"]) if counts else unopened,
+            intent_id=counts["intent_id"] if counts else None,
+            client_secret=counts["client_secret"] if counts else None,
+            failure_message=counts["failure_message"] if counts else row["intent_refusal"],
             amount=total,
         ),
     )

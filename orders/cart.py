@@ -134,8 +134,9 @@ class Carts:
         if deal_id not in holds:
             raise NotFound("item in your cart")
         noted = await self._note(user_id, deal_id)
+        entries = await self._index.entries(user_id)
         view = await self._change(user_id, deal_id, 0, "set", noted)
-        await self._index.forget(user_id, deal_id)
+        await self._index.forget(user_id, {deal_id: entries[deal_id]} if deal_id in entries else {})
         return view
 
     async def read(self, user_id: str) -> CartView:
@@ -174,10 +175,10 @@ class Carts:
 
     async def _make_room(self, user_id: str) -> bool:
         """Forget the deals of a cart whose holds have lapsed; whether there were any."""
-        deal_ids = await self._index.deals(user_id)
-        holds = await self._stock.read_holds(user_id, deal_ids)
-        lapsed = [deal_id for deal_id in deal_ids if deal_id not in holds]
-        await self._index.forget(user_id, *lapsed)
+        entries = await self._index.entries(user_id)
+        holds = await self._stock.read_holds(user_id, list(entries))
+        lapsed = {deal_id: entry for deal_id, entry in entries.items() if deal_id not in holds}
+        await self._index.forget(user_id, lapsed)
         return bool(lapsed)
 
     async def _change(
@@ -210,6 +211,8 @@ class Carts:
         except (GateSoldOut, GateLimitReached, GateNotLive, NotFound) as refusal:
             await self._take_note_back(user_id, deal_id, key)
             raise await self._refusal(deal_id, refusal) from None
+        if key is None and quantity > 0:
+            await self._note(user_id, deal_id)  # another tab may have taken it out meanwhile
         if answer.changed:
             await self._supersession.cart_changed(user_id, noted.open_checkout)
             await self._gatekeeper.announce(answer.counters)

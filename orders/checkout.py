@@ -131,14 +131,14 @@ class Checkouts:
 
     async def _holds(self, user_id: str) -> dict[str, Hold]:
         """The holds of the cart; those that lapsed leave the cart and are told once."""
-        deal_ids = await self._index.deals(user_id)
-        if not deal_ids:
+        entries = await self._index.entries(user_id)
+        if not entries:
             raise CartEmpty
-        holds = await self._stock.read_holds(user_id, deal_ids)
-        lapsed = [deal_id for deal_id in deal_ids if deal_id not in holds]
+        holds = await self._stock.read_holds(user_id, list(entries))
+        lapsed = {deal_id: entry for deal_id, entry in entries.items() if deal_id not in holds}
         if lapsed:
-            await self._index.forget(user_id, *lapsed)
-            raise HoldLapsed(lapsed[0])
+            await self._index.forget(user_id, lapsed)
+            raise HoldLapsed(next(iter(lapsed)))
         return holds
 
     async def _freeze_and_record(

@@ -194,12 +194,14 @@ class DealDesk:
         )
 
     async def delete(self, deal_id: str) -> str:
-        """Delete a deal that nobody has ordered or holds.
+        """Delete a deal that nobody has ordered or holds; whoever is about to is too late.
 
         Raises:
             NotFound: there is no such deal.
-            InvalidInput: it has orders; nothing was written.
+            InvalidInput: it has orders, or is in carts; nothing was written.
         """
+        counters = (await self._stock.read([deal_id]))[deal_id] if is_id("deal", deal_id) else None
+        in_carts = 0 if counters is None else counters.held
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lock(connection, deal_id)
             ordered = await connection.fetchval(
@@ -207,6 +209,8 @@ class DealDesk:
             )
             if ordered:
                 raise InvalidInput("dealId", "This deal has orders. End it instead.")
+            if in_carts:
+                raise InvalidInput("dealId", f"{in_carts} of its units are in carts. End it first.")
             await connection.execute("DELETE FROM deals WHERE id = $1", deal_id)
         try:
             await self._stock.close(deal_id)

@@ -53,11 +53,16 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
-    """All intents of an order together (protocol rule 8), as the provider tells them."""
+    """All intents of an order together (protocol rule 8), as the provider tells them.
+
+    `listed` tells that the provider's own list was read since: an intent that nobody here has
+    heard of may be in it.
+    """
 
     known: int
     open: int  # intents that can still move money
     captures: tuple[Capture, ...]  # in order of their intents' creation
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,9 @@ class Decision:
 def decide(order: OrderFacts, payment: PaymentFacts, now: datetime) -> Decision:
     """Where an order goes from here. Lost, late, repeated and shuffled events end the same way.
 
-    Nothing is freed while an intent can still move money, or before an intent is known: an intent
-    whose creation had an unknown outcome is created again with the same key first (rule 7).
+    Nothing is freed while an intent can still move money, before an intent is known (one whose
+    creation had an unknown outcome is created again with the same key first, rule 7), or before
+    the provider's list was read for more.
     """
     match order.status:
         case "PENDING_PAYMENT":
@@ -110,7 +116,7 @@ def _pending(order: OrderFacts, payment: PaymentFacts, now: datetime) -> Decisio
 def _closing(order: OrderFacts, payment: PaymentFacts) -> Decision:
     if payment.captures:
         return _captured(order, payment)
-    if payment.open or not payment.known:
+    if payment.open or not payment.known or not payment.listed:
         return Decision(order.status, (Effect.CANCEL_INTENTS,))
     ended: OrderStatus = "EXPIRED" if order.status == "EXPIRING" else "CANCELLED"
     return Decision(ended, (Effect.FREE_UNITS,))

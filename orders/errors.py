@@ -1,9 +1,25 @@
 """Refusals that a buyer or an operator meets in normal use, as facts with their data."""
 
 from datetime import datetime
+from typing import Final
+
+import asyncpg
+from redis.exceptions import RedisError
 
 from kit.money import Money
 from orders.phases import Phase
+
+OUT_OF_REACH: Final = (
+    RedisError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+"""A store that is away, restarting, or out of room: the world failing, not us. The outcome is
+unknown; whoever asked may repeat the same request."""
 
 
 class Refusal(Exception):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from time import monotonic
 from typing import TypeVar
 
 import asyncpg
 import structlog
-from redis.exceptions import RedisError
 
 from inventory.errors import GateRefusal, StaleEpoch
 from inventory.stock import Counters, GateSnapshot, HoldAnswer, Stock
@@ -15,18 +16,20 @@ from models.records import Deal
 from notifications.announcements import Announcer, StockNews
 from orders.dealbook import DealBook
 from orders.drafts import CLAIMED
-from orders.errors import NotFound, TryLater
+from orders.errors import OUT_OF_REACH, NotFound, TryLater
 from orders.statements import sql
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-# 'gate' in ASCII: the advisory lock that spares two processes the same rebuild. The epoch, not
-# this lock, is what makes a rebuild safe (protocol rule 5).
-GATE_LOCK = 0x67617465
-# Stale once because ours was old, once because the gate was lost, once because both happened.
-MOST_ATTEMPTS = 3
+# A rebuild takes milliseconds; whoever finds one younger than this under way waits for it.
+REBUILD_SECONDS = 0.5
+WAIT_SECONDS = 0.05
+# A rebuild that died is taken over after REBUILD_SECONDS, within this patience.
+PATIENCE_SECONDS = 1.6
+# Rebuilds at once in a process: each holds a connection while it reads a deal's orders.
+MOST_REBUILDS = 3
 
 
 class Gatekeeper:
@@ -39,7 +42,8 @@ class Gatekeeper:
         self._pool = pool
         self._dealbook = dealbook
         self._announcer = announcer
-        self._rebuilding: dict[str, asyncio.Task[None]] = {}
+        self._rebuilding: dict[str, asyncio.Task[bool]] = {}
+        self._turns = asyncio.Semaphore(MOST_REBUILDS)
 
     async def at_gate(self, deal_id: str, attempt: Callable[[int], Awaitable[T]]) -> T:
         """What `attempt(epoch)` answers; repeated under a newer epoch when the gate has moved.
@@ -49,7 +53,8 @@ class Gatekeeper:
             TryLater: Redis is out of reach, or is being rebuilt; a repeat with the same operation
                 id is safe.
         """
-        for _ in range(MOST_ATTEMPTS):
+        give_up_at = monotonic() + PATIENCE_SECONDS
+        while monotonic() < give_up_at:
             deal = await self._dealbook.get(deal_id)
             if deal is None:
                 raise NotFound("deal")
@@ -61,7 +66,7 @@ class Gatekeeper:
             except GateRefusal as refusal:
                 await self._tell_lapsed(refusal.counters, refusal.lapsed)
                 raise
-            except (RedisError, OSError) as error:
+            except OUT_OF_REACH as error:
                 log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
                 raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
             else:
@@ -113,41 +118,56 @@ class Gatekeeper:
 
         await self.at_gate(deal.id, set_terms)
 
-    async def rebuild(self, deal_id: str, *, above: int) -> None:
-        """Open the gate under an epoch higher than `above`, unless somebody has done so already.
+    async def rebuild(self, deal_id: str, *, above: int) -> bool:
+        """Open the gate under an epoch higher than `above`; False when somebody else is at it.
 
         Protocol rule 5: raise the epoch in Postgres first, then read, then write the gate. May be
-        repeated, and by several processes at once.
+        repeated, and by several processes at once: the epoch is raised by one of them, and a gate
+        takes nothing older than it has. No connection is held while Redis is asked.
 
         Raises:
             redis.RedisError: the epoch is raised and the gate is not open; call again.
         """
-        async with self._pool.acquire() as connection:
-            await connection.execute(
-                "SELECT pg_advisory_lock($1, hashtext($2))", GATE_LOCK, deal_id
-            )
-            try:
+        run_id = await self._stock.run_id()
+        async with self._turns:
+            async with self._pool.acquire() as connection:
                 raised = await connection.fetchval(
-                    "UPDATE deals SET epoch = $2 + 1 WHERE id = $1 AND epoch <= $2 RETURNING epoch",
+                    "UPDATE deals SET epoch = $2 + 1, epoch_raised_at = clock_timestamp()"
+                    " WHERE id = $1 AND epoch <= $2"
+                    " AND epoch_raised_at < clock_timestamp() - $3::interval RETURNING true",
                     deal_id,
                     above,
-                )
-                if raised is None:
-                    return
-                async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    snapshot = await self._read(connection, deal_id)
-                if snapshot is None:
-                    return
-                counters = await self._stock.rebuild(snapshot)
-            finally:
-                await connection.execute(
-                    "SELECT pg_advisory_unlock($1, hashtext($2))", GATE_LOCK, deal_id
+                    timedelta(seconds=REBUILD_SECONDS),
                 )
                 self._dealbook.drop(deal_id)
+                if not raised:
+                    return False
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    snapshot = await _read_snapshot(connection, deal_id, run_id)
+            if snapshot is None:
+                return False
+            counters = await self._stock.rebuild(snapshot)
         log.info(
             "gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available
         )
         await self.announce(counters)
+        return True
+
+    async def recount(self, deal_id: str, *, above: int) -> None:
+        """Have the gate counted anew under an epoch above this one, by whomever.
+
+        Raises:
+            TryLater: it was not done in time; repeat.
+        """
+        give_up_at = monotonic() + PATIENCE_SECONDS
+        while monotonic() < give_up_at:
+            if await self.rebuild(deal_id, above=above):
+                return
+            deal = await self._dealbook.get(deal_id)
+            if deal is None or deal.epoch > above:
+                return
+            await asyncio.sleep(WAIT_SECONDS)
+        raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
 
     async def _tell_lapsed(self, counters: Counters | None, buyer_ids: Sequence[str]) -> None:
         """Tell of holds of other buyers that lapsed in passing."""
@@ -168,50 +188,22 @@ class Gatekeeper:
         await self._reopen(deal_id, above=ours)
 
     async def _reopen(self, deal_id: str, *, above: int) -> None:
-        """One rebuild for all callers of this process that wait for it."""
+        """One rebuild for all callers of this process that wait for it; else wait a moment."""
         task = self._rebuilding.get(deal_id)
         if task is None:
             task = asyncio.create_task(self.rebuild(deal_id, above=above), name=f"gate {deal_id}")
             self._rebuilding[deal_id] = task
-            task.add_done_callback(lambda _: self._rebuilding.pop(deal_id, None))
+            task.add_done_callback(lambda done: self._rebuilt(deal_id, done))
         try:
-            await asyncio.shield(task)
-        except (RedisError, OSError) as error:
+            if not await asyncio.shield(task):
+                await asyncio.sleep(WAIT_SECONDS)
+        except OUT_OF_REACH as error:
             raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
 
-    async def _read(
-        self, connection: asyncpg.pool.PoolConnectionProxy, deal_id: str
-    ) -> GateSnapshot | None:
-        deal = await connection.fetchrow(sql("gate_deal"), deal_id)
-        if deal is None:
-            return None
-        orders = await connection.fetch(sql("gate_orders"), deal_id)
-        buyers = await connection.fetch(
-            "SELECT user_id, units FROM deal_buyers WHERE deal_id = $1 AND units > 0", deal_id
-        )
-        return GateSnapshot(
-            deal_id=deal_id,
-            epoch=deal["epoch"],
-            revision=deal["revision"],
-            allotment=deal["allotment"],
-            sold=deal["sold"],
-            opens_ms=to_ms(deal["starts_at"]),
-            closes_ms=to_ms(deal["ends_at"]),
-            limit=deal["purchase_limit"],
-            paused=deal["paused_at"] is not None,
-            claims=[
-                (row["order_id"], row["user_id"], row["quantity"], row["rank"])
-                for row in orders
-                if row["owns_units"] and row["rank"] == CLAIMED
-            ],
-            ranks={
-                row["order_id"]: row["rank"]
-                for row in orders
-                if not (row["owns_units"] and row["rank"] == CLAIMED)
-            },
-            bought={row["user_id"]: row["units"] for row in buyers},
-            run_id=await self._stock.run_id(),
-        )
+    def _rebuilt(self, deal_id: str, done: "asyncio.Task[bool]") -> None:
+        self._rebuilding.pop(deal_id, None)
+        if not done.cancelled() and done.exception() is not None:
+            log.warning("gate_not_rebuilt", deal_id=deal_id, error=repr(done.exception()))
 
 
 def _news(counters: Counters) -> StockNews:
@@ -224,4 +216,41 @@ def _news(counters: Counters) -> StockNews:
         held=counters.held,
         sold=counters.committed,
         as_of_ms=counters.as_of_ms,
+    )
+
+
+async def _read_snapshot(
+    connection: asyncpg.pool.PoolConnectionProxy, deal_id: str, run_id: str
+) -> GateSnapshot | None:
+    """All that Postgres knows of a deal, in one snapshot."""
+    deal = await connection.fetchrow(sql("gate_deal"), deal_id)
+    if deal is None:
+        return None
+    orders = await connection.fetch(sql("gate_orders"), deal_id)
+    buyers = await connection.fetch(
+        "SELECT user_id, units FROM deal_buyers WHERE deal_id = $1 AND units > 0", deal_id
+    )
+    return GateSnapshot(
+        deal_id=deal_id,
+        epoch=deal["epoch"],
+        revision=deal["revision"],
+        allotment=deal["allotment"],
+        sold=deal["sold"],
+        opens_ms=to_ms(deal["starts_at"]),
+        closes_ms=to_ms(deal["ends_at"]),
+        limit=deal["purchase_limit"],
+        paused=deal["paused_at"] is not None,
+        claims=[
+            (row["order_id"], row["user_id"], row["quantity"], row["rank"])
+            for row in orders
+            if row["owns_units"] and row["rank"] == CLAIMED
+        ],
+        ranks={
+            row["order_id"]: row["rank"]
+            for row in orders
+            if not (row["owns_units"] and row["rank"] == CLAIMED)
+        },
+        bought={row["user_id"]: row["units"] for row in buyers},
+        run_id=run_id,
+        ledger_seq=deal["ledger_seq"],
     )

@@ -14,8 +14,9 @@ from orders.dealdesk import DealDesk
 from orders.drafts import CLAIMED, FREED, FREED_AGAIN, SOLD, SOLD_AGAIN
 from orders.errors import NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
-from orders.intents import Intents, OrderKey
+from orders.intents import Intents, OrderKey, RefundFailed
 from orders.settlement import Settlement
+from payments.errors import ProviderRefused, ProviderUnreachable
 from payments.events import mark_handled
 
 log = structlog.get_logger()
@@ -55,8 +56,14 @@ class JobHandlers:
                         "rank": CLAIMED,
                     }
                 )
+        troubles: list[Exception] = []
         for order in payload["orders"]:
-            await self._open_missing_intent(order["user_id"], order["order_id"])
+            try:
+                await self._open_missing_intent(order["user_id"], order["order_id"])
+            except (ProviderUnreachable, ProviderRefused) as trouble:
+                troubles.append(trouble)  # an order in trouble must not keep its neighbours waiting
+        if troubles:
+            raise troubles[0]
 
     async def gate_message(self, message: dict[str, Any]) -> None:
         """Apply one message from Postgres to the gate (protocol rule 4).
@@ -78,7 +85,7 @@ class JobHandlers:
             case "UNKNOWN_CLAIM":
                 # A server that was rolled back: its gate has the right epoch and a wrong memory.
                 log.warning("gate_forgot_claim", deal_id=deal_id, order_id=message["order_id"])
-                await self._gatekeeper.rebuild(deal_id, above=message["epoch"])
+                await self._gatekeeper.recount(deal_id, above=message["epoch"])
             case "OLDER_OR_MISSING":
                 await self._wake_gate(deal_id)
                 raise TryLater(retry_after_ms=500, reason="the gate is not open yet")
@@ -113,9 +120,13 @@ class JobHandlers:
         key = await self._key(payload["user_id"], payload["order_id"])
         if key is None:
             return
-        await self._intents.refund(
-            key, intent_id=payload["intent_id"], amount_minor=payload["amount_minor"]
-        )
+        try:
+            await self._intents.refund(
+                key, intent_id=payload["intent_id"], amount_minor=payload["amount_minor"]
+            )
+        except RefundFailed as failure:
+            await self._settlement.review(key.user_id, key.order_id, reason=str(failure))
+            return
         await self._settlement.settle(key.user_id, key.order_id)
 
     async def deal_changed(self, payload: dict[str, Any]) -> None:
@@ -130,6 +141,7 @@ class JobHandlers:
                 payload["delta"],
                 epoch=payload["epoch"],
                 operation_id=payload["operation_id"],
+                ledger_seq=payload["ledger_seq"],
             )
         except StaleEpoch as stale:
             if stale.gate_epoch is not None and stale.gate_epoch > payload["epoch"]:
@@ -173,7 +185,7 @@ class JobHandlers:
         missing = await self._pool.fetchval(
             "SELECT NOT EXISTS (SELECT FROM payments WHERE user_id = $1 AND order_id = $2)"
             " AND EXISTS (SELECT FROM orders WHERE user_id = $1 AND id = $2"
-            " AND status = 'PENDING_PAYMENT')",
+            " AND status = 'PENDING_PAYMENT' AND intent_refusal IS NULL)",
             user_id,
             order_id,
         )

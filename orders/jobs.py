@@ -30,7 +30,7 @@ DEAL_CHANGED: Final = "deal_changed"
 """{"deal_id"}: tell the gate the deal's present terms."""
 
 STOCK_ADDED: Final = "stock_added"
-"""{"deal_id", "delta", "epoch", "operation_id"}: units that Postgres gave; tell the gate."""
+"""{"deal_id", "delta", "epoch", "operation_id", "ledger_seq"}: units that Postgres gave."""
 
 
 async def stage(
@@ -46,8 +46,12 @@ async def stage_many(
     payloads: list[dict[str, Any]],
     *,
     after: timedelta | None = None,
+    once: list[str] | None = None,
 ) -> None:
-    """Queue jobs of one kind in the running transaction, with one statement."""
+    """Queue jobs of one kind in the running transaction, with one statement.
+
+    With `once`, a key for each: a job is left out while another of its key is waiting or at work.
+    """
     if not payloads:
         return
     # The driver only fetches and executes; a pool's proxy does that as a connection does.
@@ -57,4 +61,6 @@ async def stage_many(
         [orjson.dumps(payload) for payload in payloads],
         [0] * len(payloads),
         [after or timedelta(0)] * len(payloads),
+        list(once) if once is not None else None,
+        on_conflict="skip",
     )

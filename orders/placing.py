@@ -224,7 +224,9 @@ class Placing:
     async def _leave_cart(self, checkout: CheckoutView) -> None:
         """Ordered items leave the cart; what Redis does not hear of now it forgets by itself."""
         try:
-            await self._index.forget(checkout.user_id, *(line.deal_id for line in checkout.lines))
+            entries = await self._index.entries(checkout.user_id)
+            ordered = {line.deal_id for line in checkout.lines} & entries.keys()
+            await self._index.forget(checkout.user_id, {id_: entries[id_] for id_ in ordered})
             await self._index.clear_checkout(checkout.user_id, checkout.id)
         except (RedisError, OSError) as error:
             log.warning("cart_not_cleared", user_id=checkout.user_id, error=repr(error))

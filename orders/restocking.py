@@ -1,5 +1,7 @@
 """adjustStock: an operator gives a deal more units, or takes back what nobody holds."""
 
+import asyncio
+
 import asyncpg
 import structlog
 from redis.exceptions import RedisError
@@ -11,7 +13,7 @@ from kit.ids import is_id, new_id
 from notifications.announcements import Announcer
 from orders import jobs
 from orders.dealbook import DealBook
-from orders.errors import InvalidInput, NotFound, TryLater
+from orders.errors import OUT_OF_REACH, InvalidInput, NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
 from orders.ledger import Connection, LedgerPage, LockedDeal, lock_deals
 from orders.offer import MOST_UNITS
@@ -79,12 +81,17 @@ class Restocking:
                 "delta": units,
                 "epoch": deal.epoch,
                 "operation_id": operation_id,
+                "ledger_seq": deal.ledger_seq,
             }
             await jobs.stage(connection, jobs.STOCK_ADDED, message)
         # The job makes it sure; telling the gate now makes it quick. The gate applies it once.
         try:
             counters = await self._stock.adjust_stock(
-                deal_id, units, epoch=deal.epoch, operation_id=operation_id
+                deal_id,
+                units,
+                epoch=deal.epoch,
+                operation_id=operation_id,
+                ledger_seq=deal.ledger_seq,
             )
             await self._gatekeeper.announce(counters)
         except (StaleEpoch, RedisError, OSError) as error:
@@ -108,12 +115,27 @@ class Restocking:
             raise InvalidInput(
                 "delta", f"Only {refusal.available} units are neither held nor sold."
             ) from None
-        try:
-            await self._lower_record(deal_id, units, epoch=confirmed, note=note, actor=actor)
-        except BaseException:
-            await self._put_back(deal_id, units, epoch=confirmed, operation_id=operation_id)
-            raise
+        recording = asyncio.create_task(
+            self._record_or_undo(deal_id, units, confirmed, operation_id, note=note, actor=actor),
+            name=f"lower {deal_id}",
+        )
+        await asyncio.shield(recording)  # a caller that gives up leaves no units in between
         await self._gatekeeper.announce(counters)
+
+    async def _record_or_undo(
+        self, deal_id: str, units: int, epoch: int, operation_id: str, *, note: str, actor: str
+    ) -> None:
+        """Write what the gate gave up; the gate gets it back only if Postgres surely did not."""
+        try:
+            await self._lower_record(deal_id, units, epoch=epoch, note=note, actor=actor)
+        except (TryLater, NotFound, asyncpg.IntegrityConstraintViolationError):
+            await self._put_back(deal_id, units, epoch=epoch, operation_id=operation_id)
+            raise
+        except OUT_OF_REACH as error:
+            # Perhaps it has committed: the gate is counted anew from Postgres, which knows.
+            log.warning("lowering_unknown", deal_id=deal_id, units=units, error=repr(error))
+            await self._gatekeeper.recount(deal_id, above=epoch)
+            raise
 
     async def _lower_record(
         self, deal_id: str, units: int, *, epoch: int, note: str, actor: str

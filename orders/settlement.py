@@ -1,6 +1,7 @@
 """Applies a payment's outcome to the order, its claim and its units."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import asyncpg
@@ -42,6 +43,7 @@ class Settlement:
         Raises:
             ProviderUnreachable: how far it came is in Postgres; repeat.
         """
+        listed = False
         for _ in range(MOST_STEPS):
             row = await self._row(user_id, order_id)
             if row is None:
@@ -57,10 +59,11 @@ class Settlement:
                 payment_due_at=row["payment_due_at"],
                 paid_by=row["paid_by"],
             )
-            decision = decide(facts, payment, self._clock.now())
+            decision = decide(facts, replace(payment, listed=listed), self._clock.now())
             moved = await self._apply(row, decision)
             await self._announcer.order(user_id, order_id)
             again = await self._ask_provider(key, decision)
+            listed = listed or Effect.CANCEL_INTENTS in decision.effects
             if not (moved or again):
                 return
 
@@ -81,6 +84,17 @@ class Settlement:
         if reviewed:
             log.error("order_under_review", order_id=order_id, charged=str(charged))
             await self._announcer.order(user_id, order_id)
+
+    async def review(self, user_id: str, order_id: str, *, reason: str) -> None:
+        """Leave an order whose refund failed to a person. May be repeated."""
+        await self._pool.execute(
+            "UPDATE orders SET status = 'UNDER_REVIEW', updated_at = now()"
+            " WHERE user_id = $1 AND id = $2 AND status = 'REFUND_PENDING'",
+            user_id,
+            order_id,
+        )
+        log.error("order_under_review", order_id=order_id, reason=reason)
+        await self._announcer.order(user_id, order_id)
 
     async def begin_cancelling(self, user_id: str, order_id: str) -> OrderStatus | None:
         """Mark an unpaid order as being cancelled; its status now, None when there is none."""
@@ -133,7 +147,12 @@ class Settlement:
             if changes and not await self._transition(connection, row, decision):
                 return True  # somebody else moved it: look again
             # Staged with REFUND_PENDING, so sent only after that has committed (rule 9).
-            await jobs.stage_many(connection, jobs.REFUND, refunds)
+            await jobs.stage_many(
+                connection,
+                jobs.REFUND,
+                refunds,
+                once=[f"refund:{refund['order_id']}:{refund['intent_id']}" for refund in refunds],
+            )
         if Effect.ALERT in decision.effects:
             log.error("order_under_review", order_id=row["id"], user_id=row["user_id"])
         if changes:

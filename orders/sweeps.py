@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import asyncpg
 import structlog
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.queries import Queries
 from redis.exceptions import RedisError
 
 from inventory.stock import Stock
@@ -133,6 +135,18 @@ class Sweeps:
                 released += await self._abandonment.abandon(user_id, order_id, [(deal_id, units)])
         return released
 
+    async def requeue_failed(self) -> int:
+        """Queue jobs again that were parked because even asking for a repeat had failed.
+
+        That happens while Postgres is away: nothing that was staged may be lost by it.
+        """
+        queries = Queries(AsyncpgPoolDriver(self._pool))
+        parked = await queries.list_failed_jobs(limit=MOST_ORDERS)
+        if parked:
+            log.warning("jobs_requeued", jobs=len(parked))
+            await queries.requeue_jobs([job.id for job in parked])
+        return len(parked)
+
     async def open_gates(self) -> int:
         """Open the gate of every deal that is not over and whose gate is lost; how many were."""
         deal_ids = await self._active_deals()
@@ -174,4 +188,5 @@ class Sweeps:
             connection,
             jobs.SETTLE,
             [{"user_id": row["user_id"], "order_id": row["id"]} for row in rows],
+            once=[f"settle:{row['id']}" for row in rows],
         )

@@ -11,7 +11,7 @@ import structlog
 
 from orders.batch import BatchChanged, look_up, place_batch
 from orders.drafts import Draft, Outcome
-from orders.errors import TryLater
+from orders.errors import OUT_OF_REACH, TryLater
 
 log = structlog.get_logger()
 
@@ -22,6 +22,8 @@ MOST_WAITING = 2_048
 # An order that appears elsewhere while its batch runs makes the batch start again.
 MOST_ATTEMPTS = 5
 LOOK_UP_SECONDS = 3.0
+# Longer than a batch and its looking up take.
+CLOSING_SECONDS = 8.0
 LOOK_UP_EVERY_SECONDS = 0.1
 
 Ticket = tuple[Draft, "asyncio.Future[Outcome]"]
@@ -38,6 +40,7 @@ class OrderWriter:
         self._waiting: deque[Ticket] = deque()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self.run(), name="order writer")
@@ -49,14 +52,14 @@ class OrderWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish what was accepted, then stop."""
-        while self._waiting:
-            await asyncio.sleep(0)
-            self._arrived.set()
-            await asyncio.wait({future for _, future in list(self._waiting)})
+        """Finish what was accepted, then stop; what takes too long is answered as unknown."""
+        self._closing = True
+        self._arrived.set()
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        _, late = await asyncio.wait({self._task}, timeout=CLOSING_SECONDS)
+        for task in late:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def submit(self, draft: Draft) -> Outcome:
         """Place an order; answered after COMMIT, with this order's own outcome.
@@ -67,6 +70,8 @@ class OrderWriter:
             TryLater: too many are waiting (nothing was written), or the outcome is unknown:
                 repeat, and the repeat finds the order if it is there.
         """
+        if self._closing:
+            raise TryLater(retry_after_ms=500, reason="this server is being replaced")
         if len(self._waiting) >= MOST_WAITING:
             raise TryLater(retry_after_ms=500, reason="very many orders are being placed")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -75,18 +80,23 @@ class OrderWriter:
         return await asyncio.shield(future)
 
     async def run(self) -> None:
-        """Write batches until cancelled."""
-        while True:
+        """Write batches until closed; then until nothing waits any more."""
+        while self._waiting or not self._closing:
             await self._arrived.wait()
             await self.run_once()
-            if not self._waiting:
+            if not (self._waiting or self._closing):
                 self._arrived.clear()
 
     async def run_once(self) -> int:
         """Write one batch of what is waiting; how many orders were answered."""
         batch = self._take()
-        if batch:
-            await self._write(batch)
+        try:
+            if batch:
+                await self._write(batch)
+        except asyncio.CancelledError:
+            for ticket in batch:
+                _answer_error(ticket, _unknown())
+            raise
         return len(batch)
 
     def _take(self) -> list[Ticket]:
@@ -110,7 +120,7 @@ class OrderWriter:
         drafts = [draft for draft, _ in batch]
         try:
             outcomes = await self._place(drafts)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except OUT_OF_REACH:
             log.warning("orders_outcome_unknown", orders=len(batch), exc_info=True)
             await self._resolve(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, every caller must be answered
@@ -142,7 +152,7 @@ class OrderWriter:
         while open_tickets and loop.time() < deadline:
             try:
                 found = await look_up(self._pool, [draft for draft, _ in open_tickets])
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            except OUT_OF_REACH:
                 await asyncio.sleep(LOOK_UP_EVERY_SECONDS)
                 continue
             for (_, future), placed in zip(open_tickets, found, strict=True):
@@ -153,6 +163,10 @@ class OrderWriter:
             _answer_error(
                 ticket, TryLater(retry_after_ms=500, reason="the outcome is not known yet")
             )
+
+
+def _unknown() -> TryLater:
+    return TryLater(retry_after_ms=500, reason="the outcome is not known yet")
 
 
 def _answer_error(ticket: Ticket, error: Exception) -> None:

@@ -7,17 +7,22 @@ from enum import Enum
 from typing import Any, Final
 
 import strawberry
+import structlog
 from strawberry.types.field import StrawberryField
 
 from auth import errors as auth_errors
-from graph.context import Info
+from graph.context import STORE_AWAY, Info
 from orders import errors
 from resolvers.deals import DealPhase
 from resolvers.money import Money
 from resolvers.statuses import OrderStatus
 
+log = structlog.get_logger()
+
 # A deal that opens between our look at it and the buyer's tap.
 _OPENING_MS: Final = 500
+# A store that restarts is back within seconds.
+_STORE_AWAY_MS: Final = 1_000
 
 
 @strawberry.enum(description="What was refused, for programs.")
@@ -161,6 +166,28 @@ class Refuses:
         return self.error_type(code=self.code, message=str(exception), **told)
 
 
+class OutOfReach:
+    """An exception handler of Strawberry's: a store that is away is no mistake of the buyer's."""
+
+    exception_type = errors.OUT_OF_REACH
+    error_type = TryLater
+
+    def handle(self, exception: Exception, *, field: StrawberryField, info: Info) -> TryLater:
+        """Ask for the same request once more; what is wrong is for the log."""
+        log.warning(
+            "store_out_of_reach",
+            field=field.python_name,
+            request_id=info.context.request.request_id,
+            error=repr(exception),
+        )
+        return TryLater(
+            code=UserErrorCode.TRY_LATER,
+            message=STORE_AWAY,
+            retryable=True,
+            retry_after_ms=_STORE_AWAY_MS,
+        )
+
+
 def _of_deal(refusal: errors.HoldLapsed) -> dict[str, Any]:
     return {"deal_id": refusal.deal_id}
 
@@ -228,5 +255,6 @@ REFUSALS: Final = (
         _not_cancellable,
     ),
     Refuses(errors.TryLater, TryLater, _CODES.TRY_LATER, _later),
+    OutOfReach(),
 )
 """One handler for each refusal that can be raised below a mutation."""

@@ -6,19 +6,17 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
 
-import asyncpg
 import orjson
 import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
-from redis.exceptions import RedisError
 
 from kit.settings import Settings
 from notifications import notices
 from orders import jobs
-from orders.errors import TryLater
-from payments.errors import ProviderRefused, ProviderUnreachable
+from orders.errors import OUT_OF_REACH, TryLater
+from payments.errors import ProviderUnreachable
 from runtime.resources import Resources, open_resources
 
 log = structlog.get_logger()
@@ -31,6 +29,11 @@ BATCH: Final = 10
 LOOK_EVERY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=5)
 RESTART_SECONDS: Final = 1.0
+
+# Jobs that wait for the provider, in all workers together; the others never wait behind them.
+_AT_ONCE: Final = {jobs.ORDERS_PLACED: 4, jobs.SETTLE: 8, jobs.PAYMENT_EVENT: 8, jobs.REFUND: 4}
+# The world failing: told by a warning. Anything else is a mistake of ours.
+_FORESEEN: Final = (*OUT_OF_REACH, TryLater, ProviderUnreachable)
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -59,6 +62,7 @@ async def work(resources: Resources, stop: asyncio.Event) -> None:
             (5.0, sweeps.notice_holds),
             (5.0, sweeps.poll_payments),
             (10.0, sweeps.release_stale_claims),
+            (5.0, sweeps.requeue_failed),
         ):
             group.create_task(_sweep(sweep, every_seconds, stop), name=sweep.__name__)
     log.info("worker_stopped")
@@ -94,13 +98,12 @@ def _bind(queuer: PgQueuer, name: str, handler: Handler) -> None:
     async def run(job: Job) -> None:
         try:
             await handler(orjson.loads(job.payload or b"{}"))
-        except (TryLater, ProviderUnreachable, RedisError, asyncpg.PostgresError, OSError) as error:
-            raise _again(job, error) from error
-        except ProviderRefused as error:
-            log.exception("provider_refused", job=name, payload=job.payload)
+        except Exception as error:
+            if not isinstance(error, _FORESEEN):
+                log.exception("job_failed", job=name, payload=job.payload)
             raise _again(job, error) from error
 
-    queuer.entrypoint(name, on_failure="hold")(run)
+    queuer.entrypoint(name, concurrency_limit=_AT_ONCE.get(name, 0), on_failure="hold")(run)
 
 
 def _again(job: Job, error: Exception) -> RetryRequested:
@@ -133,8 +136,8 @@ async def _queue(resources: Resources, stop: asyncio.Event) -> None:
         queuer.shutdown.set()
         try:
             await running
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, RuntimeError) as error:
-            log.warning("queue_restarts", error=repr(error))
+        except Exception:
+            log.warning("queue_restarts", exc_info=True)
             await _pause(RESTART_SECONDS, stop)
 
 
@@ -145,15 +148,10 @@ async def _sweep(
     while not stop.is_set():
         try:
             count = await run_once()
-        except (
-            TryLater,
-            RedisError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            OSError,
-            TimeoutError,
-        ) as error:
+        except _FORESEEN as error:
             log.warning("sweep_failed", sweep=run_once.__name__, error=repr(error))
+        except Exception:
+            log.exception("sweep_failed", sweep=run_once.__name__)
         else:
             if count:
                 log.debug("swept", sweep=run_once.__name__, count=count)

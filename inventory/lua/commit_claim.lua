@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Applies the message "this order is paid" (rank 2, or 4 after it had been freed): a claim
 -- becomes a sale.
 -- with: gate, claims

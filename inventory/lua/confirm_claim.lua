@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Applies the message "Postgres has the order of this claim" (rank 1).
 -- with: gate, claims
 -- KEYS[1] hash  stock

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Gives due holds back to the stock, and clips deadlines that a jump of the clock put too far away.
 -- with: gate, holds
 -- KEYS[1] hash  stock

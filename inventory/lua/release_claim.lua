@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Applies the message "the units of this order are free again" (rank 3, or 5 after a sale).
 -- with: gate, claims
 -- KEYS[1] hash  stock

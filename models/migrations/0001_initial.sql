@@ -45,6 +45,7 @@ CREATE TABLE deals (
     paused_at        timestamptz,
     purchase_limit   integer NOT NULL CHECK (purchase_limit > 0),
     epoch            bigint NOT NULL DEFAULT 0,       -- of the gate; raised at each rebuild
+    epoch_raised_at  timestamptz NOT NULL DEFAULT '-infinity',  -- a rebuild this young is under way
     revision         bigint NOT NULL DEFAULT 1,       -- of the terms; raised at each edit
     created_at       timestamptz NOT NULL DEFAULT now(),
     updated_at       timestamptz NOT NULL DEFAULT now(),
@@ -127,6 +128,7 @@ CREATE TABLE orders (
     payment_due_at timestamptz NOT NULL,
     checked_at     timestamptz NOT NULL,              -- when the provider was last heard of
     paid_by        text COLLATE "C",                  -- the payment intent that paid it
+    intent_refusal text,                              -- why the provider will never open an intent
     updated_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (user_id, id),
     CONSTRAINT one_order_per_checkout UNIQUE (user_id, checkout_id)

@@ -28,6 +28,11 @@ async def note(
     return await index.note(user, deal_id, key=key, fingerprint=fingerprint, keep_for=DAY)
 
 
+async def forget(index: CartIndex, user: str, *deal_ids: str) -> None:
+    entries = await index.entries(user)
+    await index.forget(user, {id_: entries[id_] for id_ in deal_ids if id_ in entries})
+
+
 async def test_deals_are_listed_in_order_of_adding(index: CartIndex, user: str) -> None:
     for deal_id in ("deal_c", "deal_a", "deal_b", "deal_a"):
         assert await note(index, user, deal_id) == Noted("NEW", None)
@@ -43,8 +48,8 @@ async def test_deals_leave_the_cart(index: CartIndex, user: str) -> None:
     for deal_id in ("deal_a", "deal_b", "deal_c"):
         await note(index, user, deal_id)
 
-    await index.forget(user, "deal_a", "deal_c", "deal_nobody")
-    await index.forget(user)
+    await forget(index, user, "deal_a", "deal_c", "deal_nobody")
+    await index.forget(user, {})
 
     assert await index.deals(user) == ["deal_b"]
 
@@ -140,7 +145,7 @@ async def test_a_deal_noted_anew_after_it_was_forgotten_survives_an_older_refusa
     index: CartIndex, user: str
 ) -> None:
     await note(index, user, "deal_a", "first")
-    await index.forget(user, "deal_a")
+    await forget(index, user, "deal_a")
     await note(index, user, "deal_a", "second")
     await index.finish_key(user, "second")
 
@@ -174,7 +179,7 @@ async def test_a_deal_that_another_tab_forgot_is_back_when_its_hold_succeeds(
     index: CartIndex, user: str
 ) -> None:
     await note(index, user, "deal_a", "key")
-    await index.forget(user, "deal_a")
+    await forget(index, user, "deal_a")
 
     await index.finish_key(user, "key")
 
@@ -251,3 +256,14 @@ async def test_a_cart_that_began_with_its_checkout_is_forgotten_too(
     await index.propose_checkout(user, "chk_1")
 
     assert await redis.pttl(cart_key(user)) > 0
+
+
+async def test_a_deal_that_was_noted_again_is_not_forgotten(index: CartIndex, user: str) -> None:
+    """One tab orders what it held, while another adds the same deal anew."""
+    await note(index, user, "deal_a")
+    seen = await index.entries(user)
+    await note(index, user, "deal_a")
+    await index.forget(user, seen)
+    assert await index.deals(user) == ["deal_a"]
+    await index.forget(user, await index.entries(user))
+    assert await index.deals(user) == []

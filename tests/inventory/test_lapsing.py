@@ -62,7 +62,7 @@ async def test_one_call_lapses_sixteen_holds_and_always_its_own(open_deal: OpenD
     deal = await open_deal(allotment=40)
     deadlines = []
     for number in range(20):
-        answer = await deal.hold(f"usr_{number:02}", 1, hold_for=timedelta(milliseconds=50))
+        answer = await deal.hold(f"usr_{number:02}", 1, hold_for=timedelta(milliseconds=600))
         assert answer.hold is not None
         deadlines.append(answer.hold.deadline_ms)
     await due(deal.redis, max(deadlines))

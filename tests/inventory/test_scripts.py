@@ -40,7 +40,7 @@ def by_name(path: Path) -> str:
 def test_a_header_names_the_purpose_and_what_is_returned(path: Path) -> None:
     header, _ = split(path.read_text())
 
-    assert re.fullmatch(r"#!lua(?: flags=no-writes)?", header[0])
+    assert re.fullmatch(r"#!lua(?: flags=(?:no-writes|allow-oom))?", header[0])
     assert re.match(r"-- [A-Z].+", header[1])
     assert any(line.startswith("-- Returns ") for line in header)
 

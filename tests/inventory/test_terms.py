@@ -1,9 +1,11 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from inventory.errors import BelowHeldAndSold, StaleEpoch
 from inventory.stock import Stock
+from kit.ids import new_id
 from tests.inventory.conftest import OpenDeal
 from tests.inventory.gates import Deal, snapshot
 
@@ -162,6 +164,7 @@ async def test_an_opened_gate_has_what_postgres_says(stock: Stock, open_deal: Op
         "limit": "4",
         "state": "PAUSED",
         "run_id": await stock.run_id(),
+        "ledger_seq": "0",
     }
 
 
@@ -177,3 +180,20 @@ async def test_rebuilding_under_an_epoch_that_is_over_changes_nothing(deal: Deal
     assert counters.order == (1, 2)
     assert counters.allotment == 10
     assert await deal.contents() == before
+
+
+async def test_units_that_a_rebuild_has_counted_are_not_given_twice(stock: Stock) -> None:
+    """Postgres gave units while a rebuild was reading it; their message comes afterwards."""
+    deal_id = new_id("deal")
+    read = replace(snapshot(deal_id, allotment=20, run_id=await stock.run_id()), ledger_seq=7)
+    await stock.rebuild(read)
+    for entry in (6, 7):
+        counters = await stock.adjust_stock(
+            deal_id, 5, epoch=1, operation_id=f"raise {entry}", ledger_seq=entry
+        )
+        assert counters.allotment == 20
+    for _ in range(2):
+        counters = await stock.adjust_stock(
+            deal_id, 5, epoch=1, operation_id="raise 8", ledger_seq=8
+        )
+        assert (counters.allotment, counters.available) == (25, 25)

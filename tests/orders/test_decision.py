@@ -25,7 +25,8 @@ WRONG_AMOUNT = Capture("pi_1", Money(4_989, "USD"))
 WRONG_CURRENCY = Capture("pi_1", Money(4_990, "EUR"))
 NOTHING = PaymentFacts(known=0, open=0, captures=())
 OPEN = PaymentFacts(known=1, open=1, captures=())
-CANCELLED = PaymentFacts(known=1, open=0, captures=())
+CANCELLED = PaymentFacts(known=1, open=0, captures=(), listed=True)
+NOT_LISTED = PaymentFacts(known=1, open=0, captures=())
 
 
 def paid(*captures: Capture, still_open: int = 0) -> PaymentFacts:
@@ -71,7 +72,7 @@ def test_a_deadline_starts_the_cancellation_and_frees_nothing() -> None:
     assert decision == Decision("EXPIRING", (Effect.CANCEL_INTENTS,))
 
 
-@pytest.mark.parametrize("payment", [OPEN, NOTHING])
+@pytest.mark.parametrize("payment", [OPEN, NOTHING, NOT_LISTED])
 @pytest.mark.parametrize("status", ["EXPIRING", "CANCELLING"])
 def test_units_stay_claimed_until_every_intent_is_known_and_cancelled(
     status: OrderStatus, payment: PaymentFacts
@@ -112,9 +113,9 @@ def test_a_refund_ends_when_no_capture_is_left() -> None:
 def test_units_are_never_freed_while_money_can_move_or_was_taken() -> None:
     """Every status against every mixture of intents, before and after the deadline."""
     payments = [
-        PaymentFacts(known=known, open=opened, captures=captures)
-        for known, opened, captures in product(
-            range(3), range(3), [(), (GOOD,), (WRONG_AMOUNT,), (GOOD, SECOND)]
+        PaymentFacts(known=known, open=opened, captures=captures, listed=listed)
+        for known, opened, captures, listed in product(
+            range(3), range(3), [(), (GOOD,), (WRONG_AMOUNT,), (GOOD, SECOND)], (False, True)
         )
         if known >= opened + len(captures)
     ]
@@ -122,6 +123,7 @@ def test_units_are_never_freed_while_money_can_move_or_was_taken() -> None:
         decision = decide(order(status, due_in=due, paid_by="pi_1"), payment, NOW)
         if Effect.FREE_UNITS in decision.effects:
             assert payment.known > 0
+            assert payment.listed
             assert payment.open == 0
             assert payment.captures == ()
         if Effect.COMMIT_UNITS in decision.effects:
