@@ -4,12 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-import asyncpg
 import structlog
-from redis.exceptions import RedisError
-from tortoise.exceptions import DBConnectionError, OperationalError
 
-from orders.errors import TryLater
+from orders.errors import OUT_OF_REACH, TryLater
 
 log = structlog.get_logger()
 
@@ -18,16 +15,8 @@ T = TypeVar("T")
 FIRST_DELAY_SECONDS: Final = 0.2
 LONGEST_DELAY_SECONDS: Final = 5.0
 
-OUTAGES: Final = (
-    TryLater,
-    OSError,
-    RedisError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    DBConnectionError,
-    OperationalError,
-)
-"""What is raised while a store is out of reach; a TimeoutError is an OSError."""
+OUTAGES: Final = (TryLater, *OUT_OF_REACH)
+"""What is raised while a store is out of reach."""
 
 
 async def patiently(read: Callable[[], Awaitable[T]]) -> T:

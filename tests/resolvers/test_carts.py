@@ -202,7 +202,9 @@ async def test_a_deal_that_was_deleted_leaves_the_cart(alice: Asker, shop: Shop)
     gone, stays = await shop.deal(), await shop.deal(price=700)
     await add(alice, gone)
     await add(alice, stays)
-    await shop.resources.dealdesk.delete(gone)
+    # The desk refuses this while units are held, unless the hold comes in between.
+    await shop.resources.pool.execute("DELETE FROM deals WHERE id = $1", gone)
+    shop.resources.dealbook.drop(gone)
     cart = await alice.run("Cart")
     assert [item["deal"]["id"] for item in cart["items"]] == [stays]
     assert cart["total"]["amountMinor"] == 700

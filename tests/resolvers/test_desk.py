@@ -187,6 +187,14 @@ async def test_a_deal_is_paused_resumed_ended_and_deleted(operator: Asker, shop:
     assert (await operator.run("DeleteDeal", dealId=deal_id))["code"] == "NOT_FOUND"
 
 
+async def test_a_deal_in_a_cart_stays(operator: Asker, alice: Asker, shop: Shop) -> None:
+    deal_id = await shop.deal()
+    await alice.run("AddToCart", input={"dealId": deal_id, "quantity": 1})
+    assert (await operator.run("DeleteDeal", dealId=deal_id))["code"] == "INVALID_INPUT"
+    await alice.run("RemoveFromCart", input={"dealId": deal_id})
+    assert (await operator.run("DeleteDeal", dealId=deal_id))["id"] == deal_id
+
+
 async def test_a_deal_with_orders_and_a_product_with_deals_stay(
     operator: Asker, alice: Asker, shop: Shop
 ) -> None:
