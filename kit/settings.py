@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kit.money import CURRENCIES
+
 DEVELOPMENT_SECRET = "development-secret-not-for-production"  # noqa: S105 - named for what it is
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -105,6 +107,13 @@ class Settings(BaseSettings):
     )
 
     limit: Limits = Field(default_factory=Limits)
+
+    @field_validator("currency")
+    @classmethod
+    def _in_use(cls, value: str) -> str:
+        if value not in CURRENCIES:
+            raise ValueError("not a currency of ISO 4217")
+        return value
 
     @field_validator("public_origins", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.queries import Queries
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from tortoise import Tortoise
+from tortoise.context import TortoiseContext
 from tortoise.migrations.api.migrate import migrate
 
 from models.documents import Product
@@ -62,10 +62,8 @@ async def migrate_postgres(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        try:
+        async with TortoiseContext():  # of its own: others of this process keep theirs
             await migrate(config=tortoise_config(database_url, pool_size=2))
-        finally:
-            await Tortoise.close_connections()
         queries = Queries(AsyncpgDriver(connection))
         if await queries.schema_is_installed():
             await queries.upgrade()

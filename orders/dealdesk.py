@@ -122,8 +122,11 @@ class DealDesk:
         Raises:
             NotFound, InvalidInput: nothing was written.
         """
+        changes = (title, price, list_price, starts_at, ends_at, purchase_limit)
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lock(connection, deal_id)
+            if all(change is None for change in changes):
+                return deal_id
             row = await connection.fetchrow("SELECT * FROM deals WHERE id = $1", deal_id)
             assert row is not None
             currency = row["currency"]
@@ -151,7 +154,7 @@ class DealDesk:
                 purchase_limit,
             )
             await jobs.stage(connection, jobs.DEAL_CHANGED, {"deal_id": deal_id})
-        await self.tell_gate(deal_id)
+        await self._tell_now(deal_id)
         return deal_id
 
     async def pause(self, deal_id: str) -> str:
@@ -163,8 +166,8 @@ class DealDesk:
         """
         return await self._set_terms(
             deal_id,
-            "UPDATE deals SET paused_at = coalesce(paused_at, $2), revision = revision + 1,"
-            " updated_at = $2 WHERE id = $1",
+            "UPDATE deals SET paused_at = $2, revision = revision + 1, updated_at = $2"
+            " WHERE id = $1 AND paused_at IS NULL RETURNING true",
         )
 
     async def resume(self, deal_id: str) -> str:
@@ -176,8 +179,8 @@ class DealDesk:
         """
         return await self._set_terms(
             deal_id,
-            "UPDATE deals SET paused_at = NULL, revision = revision + 1,"
-            " updated_at = $2 WHERE id = $1",
+            "UPDATE deals SET paused_at = NULL, revision = revision + 1, updated_at = $2"
+            " WHERE id = $1 AND paused_at IS NOT NULL RETURNING true",
         )
 
     async def end(self, deal_id: str) -> str:
@@ -189,7 +192,7 @@ class DealDesk:
         return await self._set_terms(
             deal_id,
             "UPDATE deals SET ends_at = least(ends_at, $2), starts_at = least(starts_at, $2),"
-            " revision = revision + 1, updated_at = $2 WHERE id = $1",
+            " revision = revision + 1, updated_at = $2 WHERE id = $1 RETURNING true",
             even_ended=True,
         )
 
@@ -221,13 +224,25 @@ class DealDesk:
         return deal_id
 
     async def tell_gate(self, deal_id: str) -> None:
-        """Tell the gate a deal's present terms. May be repeated; older terms are dropped there."""
+        """Tell the gate a deal's present terms, and everybody else if they were news to it.
+
+        May be repeated: the second time they are no news.
+
+        Raises:
+            TryLater: Redis is out of reach; repeat.
+        """
         self._dealbook.drop(deal_id)
         deal = await self._dealbook.get(deal_id)
-        if deal is None:
-            return
+        if deal is not None and await self._gatekeeper.tell_terms(deal):
+            await self._announcer.deal(deal_id)
+
+    async def _tell_now(self, deal_id: str) -> None:
+        """Tell everybody what was just written; the job staged with it makes it sure."""
+        self._dealbook.drop(deal_id)
+        deal = await self._dealbook.get(deal_id)
         try:
-            await self._gatekeeper.tell_terms(deal)
+            if deal is not None:
+                await self._gatekeeper.tell_terms(deal)
         except TryLater as later:
             log.warning("gate_told_later", deal_id=deal_id, reason=later.reason)
         await self._announcer.deal(deal_id)
@@ -240,9 +255,10 @@ class DealDesk:
                 if even_ended:
                     return deal_id
                 raise InvalidInput("dealId", "This deal has ended.")
-            await connection.execute(statement, deal_id, now)
+            if not await connection.fetchval(statement, deal_id, now):
+                return deal_id  # it is so already
             await jobs.stage(connection, jobs.DEAL_CHANGED, {"deal_id": deal_id})
-        await self.tell_gate(deal_id)
+        await self._tell_now(deal_id)
         return deal_id
 
     async def _lock(self, connection: Connection, deal_id: str) -> LockedDeal:

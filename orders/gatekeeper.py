@@ -17,6 +17,7 @@ from notifications.announcements import Announcer, StockNews
 from orders.dealbook import DealBook
 from orders.drafts import CLAIMED
 from orders.errors import OUT_OF_REACH, NotFound, TryLater
+from orders.offer import limit_at_gate
 from orders.statements import sql
 
 log = structlog.get_logger()
@@ -98,8 +99,8 @@ class Gatekeeper:
 
         await self.at_gate(deal_id, knock)
 
-    async def tell_terms(self, deal: Deal) -> None:
-        """Tell the gate a deal's window, limit and pause; older terms than it knows are dropped.
+    async def tell_terms(self, deal: Deal) -> bool:
+        """Tell the gate a deal's window, limit and pause; True if they were news to it.
 
         Raises:
             TryLater: Redis is out of reach; repeat, or let the next rebuild tell it.
@@ -112,11 +113,11 @@ class Gatekeeper:
                 revision=deal.revision,
                 opens_ms=to_ms(deal.starts_at),
                 closes_ms=to_ms(deal.ends_at),
-                limit=deal.purchase_limit,
+                limit=limit_at_gate(deal.purchase_limit, deal.price_minor),
                 paused=deal.paused_at is not None,
             )
 
-        await self.at_gate(deal.id, set_terms)
+        return await self.at_gate(deal.id, set_terms)
 
     async def rebuild(self, deal_id: str, *, above: int) -> bool:
         """Open the gate under an epoch higher than `above`; False when somebody else is at it.
@@ -238,7 +239,7 @@ async def _read_snapshot(
         sold=deal["sold"],
         opens_ms=to_ms(deal["starts_at"]),
         closes_ms=to_ms(deal["ends_at"]),
-        limit=deal["purchase_limit"],
+        limit=limit_at_gate(deal["purchase_limit"], deal["price_minor"]),
         paused=deal["paused_at"] is not None,
         claims=[
             (row["order_id"], row["user_id"], row["quantity"], row["rank"])

@@ -7,7 +7,8 @@ from kit.money import Money
 from orders.errors import InvalidInput
 
 MOST_UNITS = 10_000_000
-MOST_MINOR = 2_000_000_000  # what GraphQL's Int and Postgres' integer both hold
+# A cart of fifty lines of this fits into GraphQL's Int of 31 bits.
+MOST_LINE_MINOR = 40_000_000
 LONGEST_DEAL = timedelta(days=366)
 
 
@@ -26,6 +27,11 @@ class NewDeal:
     purchase_limit: int = 2
 
 
+def limit_at_gate(purchase_limit: int, price_minor: int) -> int:
+    """Most units for one buyer: the operator's limit, and no line that is too dear to be added."""
+    return min(purchase_limit, MOST_LINE_MINOR // max(price_minor, 1))
+
+
 def check_prices(price: Money, list_price: Money, *, currency: str) -> None:
     """Refuse prices of another currency, out of bounds, or that are no saving.
 
@@ -35,8 +41,8 @@ def check_prices(price: Money, list_price: Money, *, currency: str) -> None:
     for field, money in (("price", price), ("listPrice", list_price)):
         if money.currency != currency:
             raise InvalidInput(field, f"Prices here are in {currency}.")
-        if not 0 < money.amount_minor <= MOST_MINOR:
-            raise InvalidInput(field, f"1 to {MOST_MINOR} minor units.")
+        if not 0 < money.amount_minor <= MOST_LINE_MINOR:
+            raise InvalidInput(field, f"1 to {MOST_LINE_MINOR} minor units.")
     if list_price.amount_minor < price.amount_minor:
         raise InvalidInput("listPrice", "The list price is not below the price.")
 

@@ -103,7 +103,7 @@ class Placing:
         if not is_id("chk", checkout_id):
             raise NotFound("checkout")
         request_hash = _hash(checkout_id, expected_total)
-        known = await self._known(user_id, checkout_id, key, request_hash)
+        known = await self._known(user_id, checkout_id, key, request_hash, expected_total)
         if known is not None:
             return known
         checkout = await self._checkouts.find(user_id, checkout_id)
@@ -117,7 +117,12 @@ class Placing:
         return placed.order_id
 
     async def _known(
-        self, user_id: str, checkout_id: str, key: str, request_hash: bytes
+        self,
+        user_id: str,
+        checkout_id: str,
+        key: str,
+        request_hash: bytes,
+        expected_total: Money,
     ) -> str | None:
         """The order that this key or this checkout led to before."""
         row = await self._pool.fetchrow(
@@ -129,19 +134,19 @@ class Placing:
             if row["request_hash"] != request_hash:
                 raise IdempotencyKeyReused
             return str(row["order_id"])
-        order_id: str | None = await self._pool.fetchval(
-            "SELECT id FROM orders WHERE user_id = $1 AND checkout_id = $2"
+        order = await self._pool.fetchrow(
+            "SELECT id, total_minor, currency FROM orders WHERE user_id = $1 AND checkout_id = $2"
             " AND status <> 'ABANDONED'",
             user_id,
             checkout_id,
         )
-        return order_id
+        if order is None:
+            return None
+        _check_total(Money(order["total_minor"], order["currency"]), expected_total)
+        return str(order["id"])
 
     def _check(self, checkout: CheckoutView, expected_total: Money) -> None:
-        if expected_total.currency != checkout.total.currency:
-            raise InvalidInput("expectedTotal", f"Prices here are in {checkout.total.currency}.")
-        if expected_total != checkout.total:
-            raise PriceChanged(checkout.total)
+        _check_total(checkout.total, expected_total)
         if checkout.superseded or checkout.expires_at <= self._clock.now():
             raise HoldLapsed(checkout.lines[0].deal_id)
 
@@ -225,8 +230,11 @@ class Placing:
         """Ordered items leave the cart; what Redis does not hear of now it forgets by itself."""
         try:
             entries = await self._index.entries(checkout.user_id)
-            ordered = {line.deal_id for line in checkout.lines} & entries.keys()
-            await self._index.forget(checkout.user_id, {id_: entries[id_] for id_ in ordered})
+            ordered = [line.deal_id for line in checkout.lines if line.deal_id in entries]
+            # Another tab may hold the same deal again by now.
+            held = await self._stock.read_holds(checkout.user_id, ordered)
+            gone = {id_: entries[id_] for id_ in ordered if id_ not in held}
+            await self._index.forget(checkout.user_id, gone)
             await self._index.clear_checkout(checkout.user_id, checkout.id)
         except (RedisError, OSError) as error:
             log.warning("cart_not_cleared", user_id=checkout.user_id, error=repr(error))
@@ -239,6 +247,14 @@ class Placing:
         )
         await asyncio.wait({opening}, timeout=INTENT_PATIENCE_SECONDS)
         await self._announcer.order(user_id, order_id)
+
+
+def _check_total(total: Money, expected: Money) -> None:
+    """Refuse to charge what the buyer does not expect."""
+    if expected.currency != total.currency:
+        raise InvalidInput("expectedTotal", f"Prices here are in {total.currency}.")
+    if expected != total:
+        raise PriceChanged(total)
 
 
 def _hash(checkout_id: str, total: Money) -> bytes:

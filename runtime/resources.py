@@ -11,7 +11,7 @@ from beanie import init_beanie
 from broadcaster import Broadcast
 from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
-from tortoise import Tortoise
+from tortoise.context import TortoiseContext
 
 from admission.limiter import Limiter
 from auth.accounts import Accounts
@@ -113,11 +113,13 @@ async def open_resources(
             )
         )
         # A lifespan's context variable is invisible in request tasks, hence the global one.
-        await Tortoise.init(
-            config=tortoise_config(settings.database_url, pool_size=RECORDS_POOL),
-            _enable_global_fallback=True,
-        )
-        stack.push_async_callback(Tortoise.close_connections)
+        records = TortoiseContext()
+        with records:
+            await records.init(
+                config=tortoise_config(settings.database_url, pool_size=RECORDS_POOL),
+                _enable_global_fallback=True,
+            )
+        stack.push_async_callback(records.close_connections)
         redis = open_redis(settings.redis_url, connections=settings.redis_pool)
         stack.push_async_callback(redis.aclose)
         mongo = await open_mongo(settings.mongo_url)

@@ -10,6 +10,7 @@ from kit.settings import DEVELOPMENT_SECRET, Settings
 from runtime.embedded import STORES, EmbeddedStores
 from runtime.folder import Running, Secrets, WorkFolder
 from runtime.ports import LOOPBACK, reserve_port
+from runtime.problems import CannotStart
 from runtime.screen import Screen
 from runtime.services import Service
 from runtime.signals import StopAsked, ignore_stop_signals, stop_signals
@@ -118,6 +119,11 @@ class Up:
         undo.enter_context(self._folder.claim())
         secrets = self._folder.secrets()
         plan = plan_start(self._settings, secrets)
+        if plan.with_sandbox and plan.api_port == plan.sandbox_port:
+            raise CannotStart(
+                f"FLASHSALE_PORT and FLASHSALE_SANDBOX_PORT are both {plan.api_port}: "
+                "choose another for one of them."
+            )
         api_socket = undo.enter_context(
             reserve_port(
                 self._settings.host, plan.api_port, setting="FLASHSALE_PORT", option="--port"

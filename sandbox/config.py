@@ -7,6 +7,7 @@ from pathlib import Path
 WEBHOOK_EVENTS = (
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
+    "payment_intent.requires_action",
     "payment_intent.processing",
     "payment_intent.canceled",
     "charge.refunded",

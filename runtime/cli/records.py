@@ -96,7 +96,6 @@ async def _migrate(settings: Settings) -> None:
 
 async def _seed_demo(settings: Settings) -> None:
     await check_sandbox(settings)
-    typer.echo("bringing the schemas up to date")
     await _migrate(settings)
     from demo.load import (  # noqa: PLC0415 - no other command needs it
         BUYER,

@@ -10,7 +10,7 @@ import typer
 import uvloop
 
 from kit.log import configure_logs
-from kit.settings import load_settings
+from kit.settings import load_settings, require_stores
 from runtime.cli.joining import command_settings
 from runtime.folder import WorkFolder
 from runtime.ports import LOOPBACK, reserve_port
@@ -56,6 +56,7 @@ def serve(
 ) -> None:
     """Serve the API."""
     settings = command_settings(host=host, port=port, api_processes=processes)
+    require_stores(settings)
     require_payments(settings)
     listener = (
         socket.socket(fileno=fd)

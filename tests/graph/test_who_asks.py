@@ -162,7 +162,7 @@ async def test_a_foreign_page_may_not_even_ask(edge: Edge) -> None:
     assert "access-control-allow-origin" not in preflight.headers
 
 
-async def test_a_store_that_is_away_is_masked(edge: Edge) -> None:
+async def test_a_store_that_is_away_is_told_without_its_address(edge: Edge) -> None:
     token = edge.sessions.open()
     edge.sessions.out_of_reach = True
     try:
@@ -170,4 +170,4 @@ async def test_a_store_that_is_away_is_masked(edge: Edge) -> None:
     finally:
         edge.sessions.out_of_reach = False
     assert "hunter2" not in response.text
-    assert response.json()["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert response.json()["errors"][0]["extensions"]["code"] == "OVERLOADED"

@@ -39,6 +39,8 @@ def test_no_document_makes_the_server_fail(
     response = case.call(
         base_url=f"{sale.api}/graphql", headers={"Authorization": f"Bearer {operator_token}"}
     )
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return  # a flood from one buyer, which this is, may be refused
     case.validate_response(response, checks=[not_a_server_error])
     codes = {error["extensions"]["code"] for error in response.json().get("errors", ())}
     assert "INTERNAL" not in codes, response.text

@@ -52,7 +52,7 @@ class Shop:
                 product_id=(await self.product()).id,
                 title="Tea, by the tin",
                 price=Money(price, "USD"),
-                list_price=Money(2_000, "USD"),
+                list_price=Money(max(2_000, price), "USD"),
                 starts_at=now + timedelta(seconds=starts_in),
                 ends_at=now + timedelta(seconds=ends_in),
                 allotment=allotment,
