@@ -1,1 +1,1 @@
-"""Schema migrations, oldest first; they only add (see docs/style.md)."""
+"""Schema migrations, oldest first; they only add, since old code runs beside new code while it is replaced."""
