@@ -33,6 +33,8 @@ from orders.paging import MAX_PAGE
 
 # Lists that are not pages (lines of an order, attributes of a product) are short.
 ASSUMED_LIST: Final = 5
+# What tools ask of a schema goes about this deep: a type within lists within an argument's type.
+INTROSPECTION_LEVELS: Final = 16
 # Each of these costs a password hash or a transaction; a document is no way around their limits.
 ONCE_A_DOCUMENT: Final = frozenset({"login", "register", "checkout", "placeOrder"})
 
@@ -192,8 +194,9 @@ class _Measure:
             times = _page_size(node, field)
         elif is_list_type(get_nullable_type(field.type)) and not paged:
             times = ASSUMED_LIST
-        # How deep introspection may go is the business of MaxIntrospectionDepthRule.
-        depth = 0 if node.name.value.startswith("__") else below.depth
+        depth = below.depth
+        if node.name.value.startswith("__"):
+            depth = max(0, depth - INTROSPECTION_LEVELS)
         return _Size(1 + depth, 1 + times * below.cost)
 
     def _of_fragment(self, name: str, *, paged: bool) -> _Size:

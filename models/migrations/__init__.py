@@ -1,1 +1,1 @@
-"""Schema migrations, oldest first; they only add, since old code runs beside new code while it is replaced."""
+"""Schema migrations, oldest first; they only add: old code runs beside new while it is replaced."""

@@ -168,3 +168,9 @@ async def test_a_refused_document_is_not_measured_again(work: dict[str, int]) ->
         result = await schema.execute(TOO_MUCH["a page times a page"])
         assert result.errors
     assert work == {"parse": 1, "validate": 1}
+
+
+async def test_introspection_of_fifty_levels_is_refused(edge: Edge) -> None:
+    deep = "{ __schema { types { " + "ofType { " * 48 + "name" + " }" * 50 + " }"
+    response = await edge.post(deep)
+    assert response.json()["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
