@@ -24,6 +24,19 @@ STRIPE_PUBLISHABLE_KEY = "pk_test_flashsale_tests"
 STRIPE_WEBHOOK_SECRET = "whsec_flashsale_tests"
 
 
+# The top of the ladder: tests that start programs, and stop this process' event loop meanwhile.
+PROGRAMS = ("runtime", "journey")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Climb the ladder from units to running programs.
+
+    While a program is waited for, the event loop stands still, and the session's own connections
+    to the stores go stale: whoever needs them comes first.
+    """
+    items.sort(key=lambda item: item.path.parent.name in PROGRAMS)
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """Where the session's servers listen."""
