@@ -29,6 +29,8 @@ BATCH: Final = 10
 LOOK_EVERY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=5)
 RESTART_SECONDS: Final = 1.0
+# Longer than the provider takes to answer; shorter than whoever stops us waits.
+FINISH_SECONDS: Final = 12.0
 
 # Jobs that wait for the provider, in all workers together; the others never wait behind them.
 _AT_ONCE: Final = {jobs.ORDERS_PLACED: 4, jobs.SETTLE: 8, jobs.PAYMENT_EVENT: 8, jobs.REFUND: 4}
@@ -134,8 +136,16 @@ async def _queue(resources: Resources, stop: asyncio.Event) -> None:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         queuer.shutdown.set()
+        # Jobs in hand may finish; one that is cut off is taken up again after its lease.
+        _, late = await asyncio.wait({running}, timeout=FINISH_SECONDS)
+        for task in late:
+            task.cancel()
         try:
             await running
+        except asyncio.CancelledError:
+            if not late:
+                raise
+            log.warning("jobs_cut_off", after_seconds=FINISH_SECONDS)
         except Exception:
             log.warning("queue_restarts", exc_info=True)
             await _pause(RESTART_SECONDS, stop)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from kit.settings import Settings
+from models.stores import migrate_postgres
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 WaitFor = Callable[[Callable[[], bool]], None]
@@ -36,12 +38,22 @@ def bare_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("FLASHSALE_")}
 
 
+@pytest.fixture(scope="session")
+async def quiet_database_url(settings: Settings) -> AsyncIterator[str]:
+    """A migrated database with no jobs of other tests, whose sandbox stands still by now."""
+    async with _own_database(settings.database_url) as url:
+        await migrate_postgres(url)
+        yield url
+
+
 @pytest.fixture
-def store_environment(settings: Settings, bare_environment: dict[str, str]) -> dict[str, str]:
+def store_environment(
+    settings: Settings, quiet_database_url: str, bare_environment: dict[str, str]
+) -> dict[str, str]:
     """That of a deployment on the session's stores."""
     return {
         **bare_environment,
-        "FLASHSALE_DATABASE_URL": settings.database_url,
+        "FLASHSALE_DATABASE_URL": quiet_database_url,
         "FLASHSALE_REDIS_URL": settings.redis_url,
         "FLASHSALE_MONGO_URL": settings.mongo_url,
         "FLASHSALE_STRIPE_API_KEY": settings.stripe_api_key.get_secret_value(),
@@ -84,12 +96,8 @@ def wait_for() -> WaitFor:
 @pytest.fixture
 async def empty_database_url(settings: Settings) -> AsyncIterator[str]:
     """A database of its own on the session's server, without a schema."""
-    name = f"empty_{uuid4().hex}"
-    connection = await asyncpg.connect(settings.database_url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield urlsplit(settings.database_url)._replace(path=f"/{name}").geturl()
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    async with _own_database(settings.database_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -103,3 +111,20 @@ def is_gone() -> Callable[[int], bool]:
             return True
 
     return gone
+
+
+@asynccontextmanager
+async def _own_database(server_url: str) -> AsyncIterator[str]:
+    """An empty database on the session's server, for as long as it is needed."""
+    name = f"own_{uuid4().hex}"
+    for_server = await asyncpg.connect(server_url)
+    try:
+        await for_server.execute(f"CREATE DATABASE {name}")
+    finally:
+        await for_server.close()
+    yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    for_server = await asyncpg.connect(server_url)
+    try:
+        await for_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await for_server.close()
