@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +45,22 @@ class Sale:
             check=False,
         )
 
-    def start(self, *words: str) -> "subprocess.Popen[bytes]":
-        """Start a flashsale command that goes on running; it finds this sale by itself."""
+    @contextmanager
+    def running(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """A flashsale command that runs while the block does; it finds this sale by itself."""
         with (self.folder / f"{words[0]}-again.log").open("wb") as log:
-            return subprocess.Popen(  # noqa: S603 - our own command line, no shell
+            process = subprocess.Popen(  # noqa: S603 - our own command line, no shell
                 [sys.executable, "-m", "runtime", *words],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
             )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
 
 
 def free_port() -> int:
