@@ -65,14 +65,14 @@ class Abandonment:
                 connection,
                 jobs.GATE_MESSAGE,
                 [
-                    {
-                        "deal_id": deal_id,
-                        "order_id": order_id,
-                        "user_id": user_id,
-                        "units": units,
-                        "epoch": deals[deal_id].epoch,
-                        "rank": FREED,
-                    }
+                    jobs.gate_message(
+                        deal_id=deal_id,
+                        order_id=order_id,
+                        user_id=user_id,
+                        units=units,
+                        epoch=deals[deal_id].epoch,
+                        rank=FREED,
+                    )
                     for deal_id, units in lines
                     if deal_id in deals
                 ],

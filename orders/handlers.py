@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from inventory.errors import StaleEpoch
 from inventory.stock import Settled, Stock
 from kit.money import Money
+from orders import jobs
 from orders.dealdesk import DealDesk
 from orders.drafts import CLAIMED, FREED, FREED_AGAIN, SOLD, SOLD_AGAIN
 from orders.errors import NotFound, TryLater
@@ -47,14 +48,14 @@ class JobHandlers:
         for order in payload["orders"]:
             for deal_id, units, epoch in order["lines"]:
                 await self.gate_message(
-                    {
-                        "deal_id": deal_id,
-                        "order_id": order["order_id"],
-                        "user_id": order["user_id"],
-                        "units": units,
-                        "epoch": epoch,
-                        "rank": CLAIMED,
-                    }
+                    jobs.gate_message(
+                        deal_id=deal_id,
+                        order_id=order["order_id"],
+                        user_id=order["user_id"],
+                        units=units,
+                        epoch=epoch,
+                        rank=CLAIMED,
+                    )
                 )
         troubles: list[Exception] = []
         for order in payload["orders"]:

@@ -33,6 +33,20 @@ STOCK_ADDED: Final = "stock_added"
 """{"deal_id", "delta", "epoch", "operation_id", "ledger_seq"}: units that Postgres gave."""
 
 
+def gate_message(
+    *, deal_id: str, order_id: str, user_id: str, units: int, epoch: int, rank: int
+) -> dict[str, Any]:
+    """The payload of a `GATE_MESSAGE`; `epoch` is that of the locked deal row."""
+    return {
+        "deal_id": deal_id,
+        "order_id": order_id,
+        "user_id": user_id,
+        "units": units,
+        "epoch": epoch,
+        "rank": rank,
+    }
+
+
 async def stage(
     connection: Connection, name: str, payload: dict[str, Any], *, after: timedelta | None = None
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import asyncpg
 import structlog
@@ -208,27 +208,20 @@ class Settlement:
                 connection,
                 jobs.GATE_MESSAGE,
                 [
-                    gate_message(row, line, epoch=deals[line["deal_id"]].epoch, rank=rank)
+                    jobs.gate_message(
+                        deal_id=line["deal_id"],
+                        order_id=row["id"],
+                        user_id=row["user_id"],
+                        units=line["quantity"],
+                        epoch=deals[line["deal_id"]].epoch,
+                        rank=rank,
+                    )
                     for line in lines
                 ],
             )
         if Effect.CONFIRM_TO_BUYER in decision.effects:
             await _confirm(connection, row, lines)
         return True
-
-
-def gate_message(
-    order: asyncpg.Record, line: asyncpg.Record, *, epoch: int, rank: int
-) -> dict[str, Any]:
-    """The message of protocol rule 4 about one line, under the epoch of the locked deal row."""
-    return {
-        "deal_id": line["deal_id"],
-        "order_id": order["id"],
-        "user_id": order["user_id"],
-        "units": line["quantity"],
-        "epoch": epoch,
-        "rank": rank,
-    }
 
 
 def _units_move(row: asyncpg.Record, decision: Decision) -> Literal["SOLD", "FREED"] | None:
