@@ -20,6 +20,11 @@ Reason = Literal[
     "CLAIMED",  # units were bound to orders
     "SOLD",  # claimed units were paid
     "FREED",  # claimed units went back on sale: cancelled or expired
+    "RETURNED",  # sold units went back on sale: the order was refunded
+    "WRITTEN_OFF",  # sold units are gone for good: the order was refunded without restock
+    "WITHHELD",  # units that exist but are not for sale yet: the safety stock
+    "RELEASED",  # units of the safety stock went on sale
+    "RECONCILED",  # a drift between the stores was found; the note says which, and what was done
 ]
 
 EFFECTS: Final[dict[Reason, tuple[int, int, int]]] = {
@@ -29,6 +34,11 @@ EFFECTS: Final[dict[Reason, tuple[int, int, int]]] = {
     "CLAIMED": (0, 1, 0),
     "SOLD": (0, 0, 1),
     "FREED": (0, -1, 0),
+    "RETURNED": (0, -1, -1),
+    "WRITTEN_OFF": (-1, -1, -1),
+    "WITHHELD": (0, 0, 0),
+    "RELEASED": (1, 0, 0),
+    "RECONCILED": (0, 0, 0),
 }
 """What one unit of each reason adds to allotment, claimed and sold."""
 

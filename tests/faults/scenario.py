@@ -1,0 +1,69 @@
+"""What a scenario of the fault harness is made of."""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.buyers import Crowd
+    from tests.faults.history import History
+    from tests.faults.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class SaleShape:
+    """The sale that a scenario harms; the settings go to every program as FLASHSALE_ variables."""
+
+    buyers: int = 40
+    deals: int = 3
+    allotment: int = 12
+    purchase_limit: int = 2
+    api_processes: int = 2
+    workers: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    launch: Mapping[str, str] = field(default_factory=dict)  # FAULTS_ variables of the launcher
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a scenario: the programs, the crowd, and what has happened so far."""
+
+    seed: int
+    seconds: float
+    stack: "Stack"
+    crowd: "Crowd"
+    history: "History"
+    random: random.Random
+    started: float = field(default_factory=monotonic)
+    timeline: list[str] = field(default_factory=list)
+    faults: int = 0
+
+    def harmed(self, what: str) -> None:
+        """Note a fault that was injected."""
+        self.faults += 1
+        self.note(what)
+
+    def note(self, what: str) -> None:
+        """Note what a reader of a failed run wants to know."""
+        self.timeline.append(f"{monotonic() - self.started:7.3f} s  {what}")
+
+
+Nemesis = Callable[[Run], Awaitable[None]]
+"""Does the harm while the crowd shops, and heals it before it returns."""
+
+Verdict = Callable[[Run], Awaitable[list[str]]]
+"""Violations that only this scenario knows of, looked for after settling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A named harm, and what may be expected of the sale all the same."""
+
+    name: str
+    harm: str
+    expected: str
+    nemesis: Nemesis
+    shape: SaleShape = SaleShape()
+    verdict: Verdict | None = None
