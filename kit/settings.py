@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     hold_seconds: int = Field(600, ge=1, le=86_400, description="a hold lapses after")
     checkout_seconds: int = Field(900, ge=1, le=86_400, description="a frozen hold's hard cap")
     payment_seconds: int = Field(900, ge=1, le=86_400, description="an unpaid order expires after")
+    gate_down_orders_per_second: float = Field(
+        20.0, gt=0, description="orders per process while Redis is down"
+    )
     hold_notice_seconds: int = Field(60, ge=1, description="a notice this long before a lapse")
     session_days: int = Field(30, ge=1, le=365, description="a sign-in lasts this long")
     poll_payment_seconds: float = Field(60.0, gt=0, description="ask the provider after silence")

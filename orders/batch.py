@@ -10,8 +10,10 @@ from orders import jobs
 from orders.drafts import (
     Abandoned,
     Draft,
+    DraftLine,
     GateMoved,
     KeyTaken,
+    OffSale,
     Outcome,
     OverLimit,
     Placed,
@@ -121,7 +123,10 @@ def _refusal(
         deal = deals.get(line.deal_id)
         if deal is None:
             return Refused(line.deal_id, unclaimed=0)
-        if deal.epoch != line.epoch:
+        if line.epoch is None:
+            if deal.paused_at is not None:
+                return OffSale(line.deal_id)
+        elif deal.epoch != line.epoch:
             return GateMoved(line.deal_id)
         already = bought[draft.user_id, line.deal_id]
         if already + line.quantity > deal.purchase_limit:
@@ -186,6 +191,7 @@ async def _write(
     if len(inserted) < len(winners):
         raise BatchChanged
     lines = [(d, position, line) for d in winners for position, line in enumerate(d.lines)]
+    await _shut_gates(connection, [line for _, _, line in lines], deals)
     await connection.execute(
         sql("insert_order_lines"),
         [d.user_id for d, _, _ in lines],
@@ -227,13 +233,29 @@ async def _write(
                 {
                     "user_id": d.user_id,
                     "order_id": d.order_id,
-                    "lines": [[line.deal_id, line.quantity, line.epoch] for line in d.lines],
+                    "lines": [
+                        [line.deal_id, line.quantity, line.epoch or deals[line.deal_id].epoch]
+                        for line in d.lines
+                    ],
                 }
                 for d in winners
             ]
         },
         after=INTENT_GRACE,
     )
+
+
+async def _shut_gates(
+    connection: Connection, lines: Sequence[DraftLine], deals: dict[str, LockedDeal]
+) -> None:
+    """Raise the epoch of deals whose gate did not see these lines: it is counted anew with them."""
+    unseen = {line.deal_id for line in lines if line.epoch is None}
+    if unseen:
+        await connection.execute(
+            "UPDATE deals SET epoch = epoch + 1 WHERE id = ANY ($1::text[])", sorted(unseen)
+        )
+        for deal_id in unseen:
+            deals[deal_id].epoch += 1
 
 
 async def look_up(pool: asyncpg.Pool, drafts: Sequence[Draft]) -> list[Placed | None]:

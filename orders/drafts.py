@@ -17,13 +17,16 @@ FREED_AGAIN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
-    """One line as its checkout fixed it, and the epoch under which the gate confirmed its claim."""
+    """One line as its checkout fixed it, and the epoch under which the gate confirmed its claim.
+
+    `epoch` is None where the gate is out of reach and Postgres alone decides.
+    """
 
     deal_id: str
     title: str
     quantity: int
     unit_price_minor: int
-    epoch: int
+    epoch: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,13 @@ class GateMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class OffSale:
+    """The deal is paused, and no gate was there to say so; nothing was written."""
+
+    deal_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Abandoned:
     """This order's claim was given up before the order arrived (rule 2); nothing was written."""
 
@@ -93,4 +103,4 @@ class KeyTaken:
     """The idempotency key belongs to another request; nothing was written."""
 
 
-Outcome = Placed | Refused | OverLimit | GateMoved | Abandoned | KeyTaken
+Outcome = Placed | Refused | OverLimit | GateMoved | OffSale | Abandoned | KeyTaken

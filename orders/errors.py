@@ -127,3 +127,10 @@ class TryLater(Refusal):
         super().__init__(f"Please try again in a moment: {reason}.")
         self.retry_after_ms = retry_after_ms
         self.reason = reason
+
+
+class GateOutOfReach(TryLater):
+    """Redis does not answer: whether the attempt was made at the gate is unknown."""
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_ms=1_000, reason="the stock is out of reach")

@@ -16,7 +16,7 @@ from models.records import Deal
 from notifications.announcements import Announcer, StockNews
 from orders.dealbook import DealBook
 from orders.drafts import CLAIMED
-from orders.errors import OUT_OF_REACH, NotFound, TryLater
+from orders.errors import OUT_OF_REACH, GateOutOfReach, NotFound, TryLater
 from orders.offer import limit_at_gate
 from orders.statements import sql
 
@@ -51,8 +51,9 @@ class Gatekeeper:
 
         Raises:
             NotFound: there is no such deal.
-            TryLater: Redis is out of reach, or is being rebuilt; a repeat with the same operation
-                id is safe.
+            GateOutOfReach: Redis does not answer.
+            TryLater: the gate is being rebuilt. In both cases a repeat with the same operation id
+                is safe.
         """
         give_up_at = monotonic() + PATIENCE_SECONDS
         while monotonic() < give_up_at:
@@ -69,7 +70,7 @@ class Gatekeeper:
                 raise
             except OUT_OF_REACH as error:
                 log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
-                raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+                raise GateOutOfReach from error
             else:
                 if isinstance(answer, HoldAnswer):
                     await self._tell_lapsed(answer.counters, answer.lapsed)
@@ -199,7 +200,7 @@ class Gatekeeper:
             if not await asyncio.shield(task):
                 await asyncio.sleep(WAIT_SECONDS)
         except OUT_OF_REACH as error:
-            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+            raise GateOutOfReach from error
 
     def _rebuilt(self, deal_id: str, done: "asyncio.Task[bool]") -> None:
         self._rebuilding.pop(deal_id, None)

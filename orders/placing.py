@@ -9,17 +9,16 @@ import structlog
 from redis.exceptions import RedisError
 
 from inventory.carts import CartIndex
-from inventory.errors import DealNotLive as GateNotLive
-from inventory.errors import HoldLapsed as GateHoldLapsed
-from inventory.stock import HoldAnswer, Stock
+from inventory.stock import Stock
 from kit.clock import Clock
-from kit.ids import is_id, sibling
+from kit.ids import is_id
 from kit.money import Money
 from kit.settings import Settings
 from notifications.announcements import Announcer
 from orders.abandonment import Abandonment
 from orders.cart import check_key
 from orders.checkout import Checkouts, CheckoutView
+from orders.claiming import Claiming
 from orders.dealbook import DealBook
 from orders.drafts import (
     Abandoned,
@@ -27,6 +26,7 @@ from orders.drafts import (
     DraftLine,
     GateMoved,
     KeyTaken,
+    OffSale,
     OverLimit,
     Placed,
     Refused,
@@ -41,9 +41,9 @@ from orders.errors import (
     SoldOut,
     TryLater,
 )
-from orders.gatekeeper import Gatekeeper
 from orders.intents import Intents
 from orders.liveness import not_live
+from orders.outage import Outage
 from orders.writer import OrderWriter
 
 log = structlog.get_logger()
@@ -63,7 +63,8 @@ class Placing:
         checkouts: Checkouts,
         stock: Stock,
         index: CartIndex,
-        gatekeeper: Gatekeeper,
+        claiming: Claiming,
+        outage: Outage,
         writer: OrderWriter,
         abandonment: Abandonment,
         intents: Intents,
@@ -76,7 +77,8 @@ class Placing:
         self._checkouts = checkouts
         self._stock = stock
         self._index = index
-        self._gatekeeper = gatekeeper
+        self._claiming = claiming
+        self._outage = outage
         self._writer = writer
         self._abandonment = abandonment
         self._intents = intents
@@ -155,10 +157,11 @@ class Placing:
     ) -> Placed:
         """Protocol rules 1 and 3: claim, then write on condition of the claim's epoch."""
         for _ in range(MOST_ATTEMPTS):
-            draft = await self._claim(checkout, key, request_hash)
+            draft = self._draft(checkout, await self._claiming.claim(checkout), key, request_hash)
             outcome = await self._writer.submit(draft)
             match outcome:
                 case Placed():
+                    self._forget_epochs(draft)
                     return outcome
                 case GateMoved(deal_id=deal_id):
                     self._dealbook.drop(deal_id)
@@ -169,6 +172,8 @@ class Placing:
                 case OverLimit(deal_id=deal_id, limit=limit, already=already):
                     await self._abandonment.give_up(checkout)
                     raise PurchaseLimitReached(deal_id, limit=limit, already_yours=already)
+                case OffSale(deal_id=deal_id):
+                    raise await not_live(self._dealbook, deal_id, now=self._clock.now())
                 case Abandoned():
                     raise HoldLapsed(checkout.lines[0].deal_id)
                 case KeyTaken():
@@ -176,24 +181,9 @@ class Placing:
                     raise IdempotencyKeyReused
         raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
 
-    async def _claim(self, checkout: CheckoutView, key: str, request_hash: bytes) -> Draft:
-        """Claim every line at its gate; a checkout of which a line is lost is given up."""
-        lines: list[DraftLine] = []
-        for line in sorted(checkout.lines, key=lambda line: line.deal_id):
-            try:
-                epoch = await self._claim_line(checkout, line.deal_id, line.quantity)
-            except GateHoldLapsed:
-                if lines:
-                    await self._abandonment.give_up(checkout)
-                raise HoldLapsed(line.deal_id) from None
-            except GateNotLive:
-                if lines:
-                    await self._abandonment.give_up(checkout)
-                now = self._clock.now()
-                raise await not_live(self._dealbook, line.deal_id, now=now) from None
-            lines.append(
-                DraftLine(line.deal_id, line.title, line.quantity, line.unit_price_minor, epoch)
-            )
+    def _draft(
+        self, checkout: CheckoutView, lines: list[DraftLine], key: str, request_hash: bytes
+    ) -> Draft:
         now = self._clock.now()
         return Draft(
             user_id=checkout.user_id,
@@ -206,28 +196,16 @@ class Placing:
             request_hash=request_hash,
         )
 
-    async def _claim_line(self, checkout: CheckoutView, deal_id: str, units: int) -> int:
-        """Claim one line; the epoch under which the gate confirmed it."""
-        confirmed = 0
-
-        async def claim(epoch: int) -> HoldAnswer:
-            nonlocal confirmed
-            answer = await self._stock.claim_hold(
-                deal_id,
-                checkout.user_id,
-                epoch=epoch,
-                order_id=sibling("ord", checkout.id),
-                checkout_id=checkout.id,
-                units=units,
-            )
-            confirmed = epoch
-            return answer
-
-        await self._gatekeeper.at_gate(deal_id, claim)
-        return confirmed
+    def _forget_epochs(self, draft: Draft) -> None:
+        """An order past the gate has raised the epoch of its deals."""
+        for line in draft.lines:
+            if line.epoch is None:
+                self._dealbook.drop(line.deal_id)
 
     async def _leave_cart(self, checkout: CheckoutView) -> None:
         """Ordered items leave the cart; what Redis does not hear of now it forgets by itself."""
+        if self._outage.under_way:
+            return
         try:
             entries = await self._index.entries(checkout.user_id)
             ordered = [line.deal_id for line in checkout.lines if line.deal_id in entries]

@@ -33,11 +33,13 @@ from orders.cancelling import Cancelling
 from orders.cart import Carts
 from orders.catalogue import Catalogue
 from orders.checkout import Checkouts
+from orders.claiming import Claiming
 from orders.dealbook import DealBook
 from orders.dealdesk import DealDesk
 from orders.gatekeeper import Gatekeeper
 from orders.handlers import JobHandlers
 from orders.intents import Intents
+from orders.outage import Outage
 from orders.paging import Cursors
 from orders.placing import Placing
 from orders.restocking import Restocking
@@ -185,6 +187,15 @@ def _assemble(
         clock=clock,
         settings=settings,
     )
+    outage = Outage(stock, orders_per_second=settings.gate_down_orders_per_second)
+    claiming = Claiming(
+        stock=stock,
+        gatekeeper=gatekeeper,
+        outage=outage,
+        abandonment=abandonment,
+        dealbook=dealbook,
+        clock=clock,
+    )
     dealdesk = DealDesk(
         pool=pool,
         stock=stock,
@@ -238,7 +249,8 @@ def _assemble(
             checkouts=checkouts,
             stock=stock,
             index=index,
-            gatekeeper=gatekeeper,
+            claiming=claiming,
+            outage=outage,
             writer=writer,
             abandonment=abandonment,
             intents=intents,

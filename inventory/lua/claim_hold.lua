@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Turns a frozen hold into the claim of an order, which neither lapses nor can be removed.
 -- with: gate, holds, claims
 -- KEYS[1] hash  stock

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Opens a deal's gate from what Postgres says, keeping what the gate before it knew of the present
 -- (protocol rules 5 and 6). The one script that reads all holds and orders of a deal.
 -- with: gate, holds, claims, survivors, lists

@@ -32,9 +32,10 @@ async def draft(
     user_id: str | None = None,
     key: str | None = None,
     request_hash: bytes = b"r",
+    past_gate: bool = False,
 ) -> Draft:
     now = shop.resources.clock.now()
-    if epoch is None:
+    if epoch is None and not past_gate:
         epoch = (await shop.stock(deal_id)).epoch
     checkout_id = new_id("chk")
     return Draft(

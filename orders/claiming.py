@@ -1,0 +1,100 @@
+"""The first step of an order: its units are claimed at the gate, or left to Postgres alone."""
+
+import structlog
+
+from inventory.errors import DealNotLive as GateNotLive
+from inventory.errors import HoldLapsed as GateHoldLapsed
+from inventory.stock import HoldAnswer, Stock
+from kit.clock import Clock
+from kit.ids import sibling
+from orders.abandonment import Abandonment
+from orders.checkout import CheckoutView
+from orders.dealbook import DealBook
+from orders.drafts import DraftLine
+from orders.errors import GateOutOfReach, HoldLapsed
+from orders.gatekeeper import Gatekeeper
+from orders.liveness import not_live
+from orders.outage import Outage
+
+log = structlog.get_logger()
+
+
+class Claiming:
+    """Turns the frozen holds of a checkout into the claims of its order (protocol rule 1)."""
+
+    def __init__(
+        self,
+        *,
+        stock: Stock,
+        gatekeeper: Gatekeeper,
+        outage: Outage,
+        abandonment: Abandonment,
+        dealbook: DealBook,
+        clock: Clock,
+    ) -> None:
+        self._stock = stock
+        self._gatekeeper = gatekeeper
+        self._outage = outage
+        self._abandonment = abandonment
+        self._dealbook = dealbook
+        self._clock = clock
+
+    async def claim(self, checkout: CheckoutView) -> list[DraftLine]:
+        """Claim every line at its gate; while Redis is down, leave all of them to Postgres.
+
+        May be repeated: the order's id follows from its checkout's.
+
+        Raises:
+            HoldLapsed, DealNotLive: what had been claimed already is given back.
+            TryLater: the outcome is unknown; repeat.
+        """
+        try:
+            if not self._outage.under_way:
+                return await self._claim_at_gate(checkout)
+        except GateOutOfReach:
+            log.warning("claim_outcome_unknown", checkout_id=checkout.id)
+        await self._outage.take_turn()
+        return [
+            DraftLine(line.deal_id, line.title, line.quantity, line.unit_price_minor, None)
+            for line in checkout.lines
+        ]
+
+    async def _claim_at_gate(self, checkout: CheckoutView) -> list[DraftLine]:
+        """Claim every line at its gate; a checkout of which a line is lost is given up."""
+        lines: list[DraftLine] = []
+        for line in sorted(checkout.lines, key=lambda line: line.deal_id):
+            try:
+                epoch = await self._claim_line(checkout, line.deal_id, line.quantity)
+            except GateHoldLapsed:
+                if lines:
+                    await self._abandonment.give_up(checkout)
+                raise HoldLapsed(line.deal_id) from None
+            except GateNotLive:
+                if lines:
+                    await self._abandonment.give_up(checkout)
+                now = self._clock.now()
+                raise await not_live(self._dealbook, line.deal_id, now=now) from None
+            lines.append(
+                DraftLine(line.deal_id, line.title, line.quantity, line.unit_price_minor, epoch)
+            )
+        return lines
+
+    async def _claim_line(self, checkout: CheckoutView, deal_id: str, units: int) -> int:
+        """Claim one line; the epoch under which the gate confirmed it."""
+        confirmed = 0
+
+        async def claim(epoch: int) -> HoldAnswer:
+            nonlocal confirmed
+            answer = await self._stock.claim_hold(
+                deal_id,
+                checkout.user_id,
+                epoch=epoch,
+                order_id=sibling("ord", checkout.id),
+                checkout_id=checkout.id,
+                units=units,
+            )
+            confirmed = epoch
+            return answer
+
+        await self._gatekeeper.at_gate(deal_id, claim)
+        return confirmed
