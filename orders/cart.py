@@ -26,7 +26,6 @@ from orders.errors import (
     PurchaseLimitReached,
     Refusal,
     SoldOut,
-    TryLater,
 )
 from orders.gatekeeper import Gatekeeper
 from orders.liveness import not_live
@@ -89,7 +88,7 @@ class Carts:
         Raises:
             InvalidInput, NotFound, IdempotencyKeyReused, SoldOut, PurchaseLimitReached,
             DealNotLive: nothing was written.
-            TryLater: the outcome is unknown; repeat with the same key.
+            TryLater, redis.RedisError: the outcome is unknown; repeat with the same key.
         """
         if quantity < 1:
             raise InvalidInput("quantity", "The quantity must be at least 1.")
@@ -109,7 +108,7 @@ class Carts:
 
         Raises:
             InvalidInput, NotFound, SoldOut, PurchaseLimitReached, DealNotLive: nothing was written.
-            TryLater: the outcome is unknown; repeat.
+            TryLater, redis.RedisError: the outcome is unknown; repeat.
         """
         if quantity < 0:
             raise InvalidInput("quantity", "The quantity must be at least 0.")
@@ -124,13 +123,10 @@ class Carts:
 
         Raises:
             NotFound: the deal is not in the cart.
-            TryLater: the outcome is unknown; repeat.
+            TryLater, redis.RedisError: the outcome is unknown; repeat.
         """
         await self._known_deal(deal_id)
-        try:
-            holds = await self._stock.read_holds(user_id, [deal_id])
-        except (RedisError, OSError) as error:
-            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+        holds = await self._stock.read_holds(user_id, [deal_id])
         if deal_id not in holds:
             raise NotFound("item in your cart")
         noted = await self._note(user_id, deal_id)
@@ -143,13 +139,10 @@ class Carts:
         """What the buyer holds now. Lapsed holds are not shown.
 
         Raises:
-            TryLater: Redis is out of reach.
+            redis.RedisError: Redis is out of reach.
         """
-        try:
-            deal_ids = await self._index.deals(user_id)
-            holds = await self._stock.read_holds(user_id, deal_ids) if deal_ids else {}
-        except (RedisError, OSError) as error:
-            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
+        deal_ids = await self._index.deals(user_id)
+        holds = await self._stock.read_holds(user_id, deal_ids) if deal_ids else {}
         return CartView(user_id, [line_of(holds[id_]) for id_ in deal_ids if id_ in holds])
 
     async def _known_deal(self, deal_id: str) -> None:
@@ -170,8 +163,6 @@ class Carts:
             if await self._make_room(user_id):
                 return await self._note(user_id, deal_id, key=key, fingerprint=fingerprint)
             raise InvalidInput("dealId", f"A cart has at most {full.most} deals.") from None
-        except (RedisError, OSError) as error:
-            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
 
     async def _make_room(self, user_id: str) -> bool:
         """Forget the deals of a cart whose holds have lapsed; whether there were any."""

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import asyncpg
 import orjson
 import structlog
-from redis.exceptions import RedisError
 
 from inventory.carts import CartIndex
 from inventory.errors import DealNotLive as GateNotLive
@@ -84,31 +83,8 @@ class Checkouts:
             CartEmpty: nothing is in the cart.
             HoldLapsed: a deal of the cart is not held any more; it has left the cart now.
             DealNotLive: a deal is paused or has ended.
-            TryLater: the stock is out of reach; repeat.
+            TryLater, redis.RedisError: the outcome is unknown; repeat.
         """
-        try:
-            return await self._begin(user_id)
-        except (RedisError, OSError) as error:
-            raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
-
-    async def find(self, user_id: str, checkout_id: str) -> CheckoutView | None:
-        """A buyer's checkout as it was agreed, also when it is over. Reads Postgres only."""
-        row = await self._pool.fetchrow(
-            "SELECT * FROM checkouts WHERE user_id = $1 AND id = $2", user_id, checkout_id
-        )
-        if row is None:
-            return None
-        return CheckoutView(
-            id=row["id"],
-            user_id=user_id,
-            lines=[CheckoutLine(**line) for line in orjson.loads(row["lines"])],
-            total=Money(row["total_minor"], row["currency"]),
-            expires_at=row["expires_at"],
-            superseded=row["superseded_at"] is not None,
-            holds={},
-        )
-
-    async def _begin(self, user_id: str) -> CheckoutView:
         for _ in range(MOST_ATTEMPTS):
             holds = await self._holds(user_id)
             checkout_id = await self._index.propose_checkout(user_id, new_id("chk"))
@@ -128,6 +104,23 @@ class Checkouts:
                 return _with_holds(view, frozen)
             await self._supersession.cart_changed(user_id, checkout_id)
         raise TryLater(retry_after_ms=200, reason="your cart is being changed elsewhere")
+
+    async def find(self, user_id: str, checkout_id: str) -> CheckoutView | None:
+        """A buyer's checkout as it was agreed, also when it is over. Reads Postgres only."""
+        row = await self._pool.fetchrow(
+            "SELECT * FROM checkouts WHERE user_id = $1 AND id = $2", user_id, checkout_id
+        )
+        if row is None:
+            return None
+        return CheckoutView(
+            id=row["id"],
+            user_id=user_id,
+            lines=[CheckoutLine(**line) for line in orjson.loads(row["lines"])],
+            total=Money(row["total_minor"], row["currency"]),
+            expires_at=row["expires_at"],
+            superseded=row["superseded_at"] is not None,
+            holds={},
+        )
 
     async def _holds(self, user_id: str) -> dict[str, Hold]:
         """The holds of the cart; those that lapsed leave the cart and are told once."""
