@@ -1,4 +1,4 @@
-"""Three hundred buyers race for fifty units; then again while processes are killed."""
+"""Three hundred buyers race for fifty units, also while processes are killed; then tabs race."""
 
 import asyncio
 import secrets
@@ -115,8 +115,8 @@ class Race:
         assert verified.returncode == 0, verified.stderr
 
 
-async def start_race(sale: Sale, api: Api) -> Race:
-    deal = await new_deal(api, allotment=UNITS, purchaseLimit=1)
+async def start_race(sale: Sale, api: Api, *, limit: int = 1) -> Race:
+    deal = await new_deal(api, allotment=UNITS, purchaseLimit=limit)
     tokens = sale.folder / f"tokens-{secrets.token_hex(4)}.txt"
     seeded = sale.command("seed", "--buyers", str(BUYERS), "--tokens", str(tokens))
     assert seeded.returncode == 0, seeded.stderr
@@ -182,3 +182,22 @@ async def test_killing_api_and_worker_in_mid_race_loses_no_answered_order(
         race.check_ledger()
         assert second_worker.poll() is None
     assert second_worker.returncode == 0
+
+
+async def test_two_hundred_tabs_of_one_buyer_get_two_units_of_a_limit_of_two(
+    sale: Sale, api: Api
+) -> None:
+    race = await start_race(sale, api, limit=2)
+    token = race.tokens[0]
+    told = await asyncio.gather(*(race.add(token) for _ in range(200)))
+    assert Counter(told) == {"CartUpdated": 2, "PurchaseLimitReached": 198}
+    assert await race.stock() == (UNITS - 2, 2, 0)
+    order = await race.order(token)
+    assert Counter(await asyncio.gather(*(race.add(token) for _ in range(20)))) == {
+        "PurchaseLimitReached": 20
+    }
+    await race.pay_order(token, order)
+    assert await race.add(token) == "PurchaseLimitReached"
+    await race.until(UNITS - 2, 0, 2)
+    race.check_every_answer()
+    race.check_ledger()
