@@ -11,10 +11,14 @@ from inventory.answers import (
 )
 from inventory.claims import Claims
 from inventory.holds import Holds
+from inventory.inspection import GateClaim, GateContents, GateDump, Inspection
 from inventory.terms import Terms
 
 __all__ = [
     "Counters",
+    "GateClaim",
+    "GateContents",
+    "GateDump",
     "GateSnapshot",
     "Hold",
     "HoldAnswer",
@@ -25,7 +29,7 @@ __all__ = [
 ]
 
 
-class Stock(Holds, Claims, Terms):
+class Stock(Holds, Claims, Terms, Inspection):
     """The gates of all deals on one Redis.
 
     It fails closed: without a gate of the right epoch and of the server's present life, every
