@@ -1,5 +1,6 @@
 """What the sale needs of a payment provider, in our own words."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -86,6 +87,17 @@ class Gateway(Protocol):
 
         Raises ListingTooLong rather than answering with a part of them.
         """
+        ...
+
+    def intents_since(self, since: datetime, *, most_pages: int) -> AsyncIterator[Sequence[Intent]]:
+        """All intents created since a moment, ours and others', newest first, page by page.
+
+        Raises ListingTooLong behind the last of `most_pages` pages when there are more.
+        """
+        ...
+
+    async def refund_of(self, intent_id: str, *, order_id: str) -> Refund | None:
+        """The refund that was sent for an order and intent, None when there is none."""
         ...
 
     async def refund(self, intent_id: str, *, order_id: str, amount_minor: int) -> Refund:

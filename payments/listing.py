@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -69,6 +69,24 @@ class IntentListing:
         # Shielded: one caller who gives up does not end the round for the others.
         found = await asyncio.shield(joined.done)
         return list(found.get(order_id, ()))
+
+    async def pages_since(
+        self, since: datetime, *, most_pages: int
+    ) -> AsyncIterator[Sequence[Intent]]:
+        """The intents created since a moment, newest first, a page at a time.
+
+        Raises:
+            ListingTooLong: there are more pages than `most_pages`; those were handed out.
+            ProviderUnreachable: some page did not come; repeat.
+        """
+        after: str | None = None
+        for _ in range(most_pages):
+            page = await self._read_page(since - CLOCK_SLACK, after)
+            yield page.intents
+            if not page.more:
+                return
+            after = page.intents[-1].id
+        raise ListingTooLong(f"more than {most_pages} pages since {since.isoformat()}")
 
     async def _read(self, this: _Round) -> dict[str, list[Intent]]:
         async with self._reading:

@@ -1,6 +1,6 @@
 """Stripe as the payment provider, through its own SDK."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -93,20 +93,34 @@ class StripeGateway:
         """All intents of an order created since a moment, oldest first, from Stripe's list."""
         return await self._listing.intents_of(order_id, since)
 
-    async def refund(self, intent_id: str, *, order_id: str, amount_minor: int) -> Refund:
-        """Send captured money back, once for an order and intent however often it is called.
+    def intents_since(self, since: datetime, *, most_pages: int) -> AsyncIterator[Sequence[Intent]]:
+        """All intents created since a moment, newest first, page by page."""
+        return self._listing.pages_since(since, most_pages=most_pages)
 
-        Stripe forgets idempotency keys after 24 hours, so the refund is looked for first: its
-        metadata names the order.
+    async def refund_of(self, intent_id: str, *, order_id: str) -> Refund | None:
+        """The refund that was sent for an order and intent, None when there is none.
+
+        Its metadata names the order; what an operator sent back by hand is not one of ours.
         """
         with _translated():
             made = await self._client.v1.refunds.list_async(
                 {"payment_intent": intent_id, "limit": _MOST_REFUNDS}
             )
-            for refund in made.data:
-                body = refund.to_dict()
-                if (body.get("metadata") or {}).get("order_id") == order_id:
-                    return _refund(body)
+            bodies = [refund.to_dict() for refund in made.data]
+        for body in bodies:
+            if (body.get("metadata") or {}).get("order_id") == order_id:
+                return _refund(body)
+        return None
+
+    async def refund(self, intent_id: str, *, order_id: str, amount_minor: int) -> Refund:
+        """Send captured money back, once for an order and intent however often it is called.
+
+        Stripe forgets idempotency keys after 24 hours, so the refund is looked for first.
+        """
+        sent_before = await self.refund_of(intent_id, order_id=order_id)
+        if sent_before is not None:
+            return sent_before
+        with _translated():
             sent = await self._client.v1.refunds.create_async(
                 {
                     "payment_intent": intent_id,

@@ -223,6 +223,28 @@ async def test_a_refund_whose_answer_was_lost_is_found_by_repeating(
     assert [row["id"] for row in (await sandbox.ledger())["refunds"]] == [refund.id]
 
 
+async def test_a_refund_is_found_under_its_order(
+    sandbox: RunningSandbox, gateway: StripeGateway
+) -> None:
+    seam: Gateway = gateway
+    intent = await seam.open_intent(ORDER)
+    await pay(sandbox, intent)
+    assert await seam.refund_of(intent.id, order_id="ord_1") is None
+    sent = await seam.refund(intent.id, order_id="ord_1", amount_minor=1_999)
+    assert await seam.refund_of(intent.id, order_id="ord_1") == sent
+    assert await seam.refund_of(intent.id, order_id="ord_2") is None
+
+
+async def test_all_recent_intents_are_walked_through(gateway: StripeGateway) -> None:
+    seam: Gateway = gateway
+    for n in range(1, 4):
+        await seam.open_intent(order(n))
+    walk = [page async for page in seam.intents_since(an_hour_ago(), most_pages=5)]
+    assert [[each.order_id for each in page] for page in walk] == [["ord_3", "ord_2", "ord_1"]]
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert [page async for page in seam.intents_since(later, most_pages=5)] == [[]]
+
+
 @pytest.mark.parametrize("paid", [False, True])
 async def test_more_than_was_captured_is_not_sent_back(
     sandbox: RunningSandbox, gateway: StripeGateway, *, paid: bool

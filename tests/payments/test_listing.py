@@ -116,3 +116,24 @@ async def test_a_list_without_end_is_no_answer(
         await finder.intents_of("ord_1", NOW)
     provider.intents = provider.intents[:6]
     assert len(await finder.intents_of("ord_1", NOW)) == 6
+
+
+async def pages(finder: IntentListing, *, most_pages: int) -> list[list[str]]:
+    read = finder.pages_since(NOW, most_pages=most_pages)
+    return [[each.id for each in page] async for page in read]
+
+
+async def test_a_walk_hands_out_every_page_newest_first(provider: Provider) -> None:
+    provider.intents = [intent(n, None) for n in range(5, 0, -1)]
+    found = await pages(IntentListing(provider.read), most_pages=3)
+    assert found == [["pi_5", "pi_4"], ["pi_3", "pi_2"], ["pi_1"]]
+    assert provider.readings == [NOW - CLOCK_SLACK]
+
+
+async def test_a_walk_that_was_too_long_says_so_behind_its_last_page(provider: Provider) -> None:
+    provider.intents = [intent(n, None) for n in range(5, 0, -1)]
+    walk = IntentListing(provider.read).pages_since(NOW, most_pages=2)
+    assert [each.id for each in await anext(walk)] == ["pi_5", "pi_4"]
+    assert [each.id for each in await anext(walk)] == ["pi_3", "pi_2"]
+    with pytest.raises(ListingTooLong):
+        await anext(walk)
