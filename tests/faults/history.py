@@ -37,6 +37,7 @@ class History:
         self._began = monotonic()
         self.operations: list[Operation] = []
         self.marks: list[tuple[float, str]] = []
+        self._lost: list[tuple[float, float]] = []
 
     @property
     def now(self) -> float:
@@ -70,6 +71,20 @@ class History:
     def moments(self, name: str) -> list[float]:
         """All moments of this name."""
         return [moment for moment, known in self.marks if known == name]
+
+    def lose(self, since: float, until: float) -> None:
+        """Postgres was set back: what was answered between these moments may be gone.
+
+        Money stays: what the provider has captured needs its order all the same.
+        """
+        self._lost.append((since, until))
+
+    def was_lost(self, operation: Operation) -> bool:
+        """Whether the effect of an operation may have been wiped out on purpose."""
+        answered = operation.answered
+        return answered is not None and any(
+            since <= answered and operation.invoked <= until for since, until in self._lost
+        )
 
     def of(self, *names: str) -> Iterator[Operation]:
         """The operations of these names, in the order of sending."""
