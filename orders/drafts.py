@@ -49,9 +49,14 @@ class Draft:
 
     @property
     def number(self) -> str:
-        """What a person reads out on the telephone: FS-7K3M-2Q9X-4D."""
-        tail = self.order_id[-10:].upper()
-        return f"FS-{tail[:4]}-{tail[4:8]}-{tail[8:]}"
+        """What a person reads out on the telephone."""
+        return number_of(self.order_id)
+
+
+def number_of(order_id: str) -> str:
+    """The number of an order as a person reads it out: FS-7K3M-2Q9X-4D."""
+    tail = order_id[-10:].upper()
+    return f"FS-{tail[:4]}-{tail[4:8]}-{tail[8:]}"
 
 
 @dataclass(frozen=True, slots=True)
