@@ -92,16 +92,19 @@ class Claims(Gate):
         *,
         epoch: int,
         rank: Literal[3, 5],
+        restock: bool = True,
     ) -> Settled:
-        """Apply rank 3 (freed) or 5 (freed after a sale): the units can be held again.
+        """Apply rank 3 (freed) or 5 (freed once more): the units can be held again.
 
-        An order that the gate never heard of frees nothing; that it is freed is remembered, so
-        that a late claim is refused. May be repeated and come in any order.
+        Without `restock` they are written off: the allotment falls instead. An order that the
+        gate never heard of frees nothing; that it is freed is remembered, so that a late claim is
+        refused. May be repeated and come in any order. UNKNOWN_CLAIM: the gate does not count the
+        units that are written off; rebuild it.
         """
         keys = DealKeys(deal_id)
         told = (keys.stock, keys.claims, keys.bought, keys.unconfirmed)
         return await self._tell(
-            "release_claim", told, deal_id, epoch, order_id, rank, buyer_id, units
+            "release_claim", told, deal_id, epoch, order_id, rank, buyer_id, units, int(restock)
         )
 
     async def reclaim(
@@ -161,10 +164,13 @@ class Claims(Gate):
         rank: int,
         buyer_id: str,
         units: int,
+        *more: int,
     ) -> Settled:
         """Apply one message from Postgres, unless a later one was applied or it is not for us."""
         assert units > 0
-        answer = await self._run(script, deal_id, keys, (epoch, order_id, rank, buyer_id, units))
+        answer = await self._run(
+            script, deal_id, keys, (epoch, order_id, rank, buyer_id, units, *more)
+        )
         match answer.word:
             case "APPLIED" | "OLD_RANK" | "NEWER_EPOCH" | "UNKNOWN_CLAIM" as word:
                 return Settled(word, answer.counters)

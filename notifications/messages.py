@@ -31,6 +31,25 @@ class OrderConfirmed(BaseModel):
     currency: str
 
 
+class SentBack(BaseModel):
+    """One payment that went back to whoever made it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount_minor: int
+    currency: str
+
+
+class OrderRefunded(BaseModel):
+    """The fact that the money of an order was sent back, payment by payment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["order_refunded"] = "order_refunded"
+    order_number: str
+    payments: tuple[SentBack, ...]
+
+
 class HoldLapsing(BaseModel):
     """The fact that a hold lapses soon; worth telling only before it does."""
 
@@ -42,7 +61,8 @@ class HoldLapsing(BaseModel):
     lapses_at: datetime
 
 
-Notice = Annotated[OrderConfirmed | HoldLapsing, Field(discriminator="kind")]
+AnyNotice = OrderConfirmed | OrderRefunded | HoldLapsing
+Notice = Annotated[AnyNotice, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +73,13 @@ class Mail:
     text: str
 
 
-def compose(notice: OrderConfirmed | HoldLapsing, *, name: str) -> Mail:
+def compose(notice: AnyNotice, *, name: str) -> Mail:
     """The e-mail that tells this fact to somebody of this name."""
     match notice:
         case OrderConfirmed():
             return _order_confirmed(notice, name)
+        case OrderRefunded():
+            return _order_refunded(notice, name)
         case HoldLapsing():
             return _hold_lapsing(notice, name)
 
@@ -76,6 +98,21 @@ def _order_confirmed(notice: OrderConfirmed, name: str) -> Mail:
             f"{lines}\n\n"
             f"  Total   {Money(notice.total_minor, notice.currency)}\n\n"
             "The items are yours; nobody else can buy them any more.\n"
+        ),
+    )
+
+
+def _order_refunded(notice: OrderRefunded, name: str) -> Mail:
+    payments = "\n".join(
+        f"  {Money(payment.amount_minor, payment.currency)}" for payment in notice.payments
+    )
+    return Mail(
+        subject=f"Your money for order {_one_line(notice.order_number)} is on its way back",
+        text=(
+            f"Hello {name},\n\n"
+            f"what was paid for order {notice.order_number} was sent back:\n\n"
+            f"{payments}\n\n"
+            "How soon it arrives is up to your bank; a few working days are usual.\n"
         ),
     )
 

@@ -10,7 +10,7 @@ from pgqueuer.queries import Queries
 from pydantic import BaseModel
 
 from notifications.mail import Mailer
-from notifications.messages import HoldLapsing, Notice, OrderConfirmed, compose
+from notifications.messages import AnyNotice, HoldLapsing, Notice, compose
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ async def stage(
     connection: Connection,
     user_id: str,
     fact: str,
-    notice: OrderConfirmed | HoldLapsing,
+    notice: AnyNotice,
 ) -> bool:
     """Stage one notice, at most once per user and fact ("order_confirmed:ord_...").
 

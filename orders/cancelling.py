@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from kit.ids import is_id
-from orders.errors import NotFound, OrderNotCancellable
+from orders.errors import NotFound, OrderNotCancellable, TryLater
 from orders.settlement import Settlement
 from payments.errors import ProviderRefused, ProviderUnreachable
 
@@ -48,5 +48,5 @@ class Cancelling:
     async def _settle(self, user_id: str, order_id: str) -> None:
         try:
             await self._settlement.settle(user_id, order_id)
-        except (ProviderUnreachable, ProviderRefused) as error:
+        except (ProviderUnreachable, ProviderRefused, TryLater) as error:
             log.warning("cancel_goes_on_later", order_id=order_id, error=repr(error))

@@ -21,26 +21,42 @@ OrderStatus = Literal[
 ]
 
 
+Units = Literal["UNTRIED", "TAKEN", "REFUSED"]
+"""Whether the units of an order that has ended were there once more for late money (rule 9)."""
+
+
 class Effect(Enum):
-    """What has to happen with a decision; the first four touch units or the buyer, once."""
+    """What has to happen with a decision.
+
+    All down to ALERT happen once, with the change of status. RECLAIM_UNITS asks the gates, and
+    whoever did that decides again, knowing what they said.
+    """
 
     COMMIT_UNITS = auto()
     FREE_UNITS = auto()
+    WRITE_OFF_UNITS = auto()
     CONFIRM_TO_BUYER = auto()
+    TELL_REFUND = auto()
     ALERT = auto()
     OPEN_INTENT = auto()
     CANCEL_INTENTS = auto()
     REFUND_CAPTURES = auto()
+    RECLAIM_UNITS = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """What an order's row says."""
+    """What an order's row says; `restock` is the word of the operator who refunded it.
+
+    `units` is no column: it is what the gates and Postgres have just said to late money.
+    """
 
     status: OrderStatus
     total: Money
     payment_due_at: datetime
     paid_by: str | None
+    restock: bool = True
+    units: Units = "UNTRIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +108,10 @@ def decide(order: OrderFacts, payment: PaymentFacts, now: datetime) -> Decision:
         case "PAID":
             return _paid(order, payment)
         case "REFUND_PENDING":
-            if payment.captures:
-                return Decision(
-                    "REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=payment.captures
-                )
-            return Decision("REFUNDED")
-        case "REFUNDED" | "UNDER_REVIEW" | "ABANDONED":
+            return _refunding(order, payment)
+        case "REFUNDED":
+            return _refunded(payment)
+        case "UNDER_REVIEW" | "ABANDONED":
             return Decision(order.status)
         case _:
             assert_never(order.status)
@@ -123,12 +137,15 @@ def _closing(order: OrderFacts, payment: PaymentFacts) -> Decision:
 
 
 def _closed(order: OrderFacts, payment: PaymentFacts) -> Decision:
-    """The units are gone already: late money goes back (rule 10: it frees nothing)."""
-    if payment.captures:
+    """The units are gone already: late money takes them once more, or goes back (rule 9)."""
+    if not payment.captures:
+        return Decision(order.status, (Effect.CANCEL_INTENTS,) if payment.open else ())
+    late = _captured(order, payment)
+    if late.status == "PAID" and order.units == "UNTRIED":
+        return Decision(order.status, (Effect.RECLAIM_UNITS,))
+    if late.status == "PAID" and order.units == "REFUSED":
         return Decision("REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=payment.captures)
-    if payment.open:
-        return Decision(order.status, (Effect.CANCEL_INTENTS,))
-    return Decision(order.status)
+    return late
 
 
 def _captured(order: OrderFacts, payment: PaymentFacts) -> Decision:
@@ -147,3 +164,26 @@ def _paid(order: OrderFacts, payment: PaymentFacts) -> Decision:
     if payment.open:
         effects.append(Effect.CANCEL_INTENTS)
     return Decision("PAID", tuple(effects), refund=extra)
+
+
+def _refunding(order: OrderFacts, payment: PaymentFacts) -> Decision:
+    """All money goes back; the units follow when it is back and no more can come."""
+    effects: list[Effect] = []
+    if payment.captures:
+        effects.append(Effect.REFUND_CAPTURES)
+    if payment.open or not (payment.captures or (payment.known and payment.listed)):
+        effects.append(Effect.CANCEL_INTENTS)
+    if effects:
+        return Decision("REFUND_PENDING", tuple(effects), refund=payment.captures)
+    units = Effect.FREE_UNITS if order.restock else Effect.WRITE_OFF_UNITS
+    return Decision("REFUNDED", (units, Effect.TELL_REFUND))
+
+
+def _refunded(payment: PaymentFacts) -> Decision:
+    """Money from an intent that nobody had heard of goes back too."""
+    effects: list[Effect] = []
+    if payment.captures:
+        effects.append(Effect.REFUND_CAPTURES)
+    if payment.open:
+        effects.append(Effect.CANCEL_INTENTS)
+    return Decision("REFUNDED", tuple(effects), refund=payment.captures)

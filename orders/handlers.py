@@ -170,7 +170,13 @@ class JobHandlers:
             case 3 | 5:
                 assert rank in (FREED, FREED_AGAIN)
                 return await self._stock.release_claim(
-                    deal_id, order_id, user_id, units, epoch=epoch, rank=rank
+                    deal_id,
+                    order_id,
+                    user_id,
+                    units,
+                    epoch=epoch,
+                    rank=rank,
+                    restock=message.get("restock", True),  # absent in messages of older versions
                 )
             case _:
                 raise AssertionError(f"no such rank: {rank}")

@@ -15,7 +15,9 @@ ORDERS_PLACED: Final = "orders_placed"
 the gate, open the payment intents that are still missing."""
 
 GATE_MESSAGE: Final = "gate_message"
-"""{"deal_id", "order_id", "user_id", "units", "epoch", "rank"}: protocol rule 4."""
+"""{"deal_id", "order_id", "user_id", "units", "epoch", "rank", "restock"}: protocol rule 4.
+
+`restock` is false where freed units are written off instead of going back on sale."""
 
 SETTLE: Final = "settle"
 """{"user_id", "order_id"}: compare an order with its payments and go on from there."""
@@ -34,7 +36,14 @@ STOCK_ADDED: Final = "stock_added"
 
 
 def gate_message(
-    *, deal_id: str, order_id: str, user_id: str, units: int, epoch: int, rank: int
+    *,
+    deal_id: str,
+    order_id: str,
+    user_id: str,
+    units: int,
+    epoch: int,
+    rank: int,
+    restock: bool = True,
 ) -> dict[str, Any]:
     """The payload of a `GATE_MESSAGE`; `epoch` is that of the locked deal row."""
     return {
@@ -44,6 +53,7 @@ def gate_message(
         "units": units,
         "epoch": epoch,
         "rank": rank,
+        "restock": restock,
     }
 
 

@@ -1,37 +1,45 @@
 """Applies a payment's outcome to the order, its claim and its units."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, cast
+from typing import cast
 
 import asyncpg
 import structlog
 
 from kit.clock import Clock
 from kit.money import Money
-from notifications import notices
 from notifications.announcements import Announcer
-from notifications.messages import Line, OrderConfirmed
 from orders import jobs
-from orders.decision import Decision, Effect, OrderFacts, OrderStatus, decide
-from orders.drafts import CLAIMED, FREED, FREED_AGAIN, SOLD, SOLD_AGAIN
+from orders.decision import Decision, Effect, OrderFacts, OrderStatus, PaymentFacts, decide
+from orders.errors import TryLater
 from orders.intents import Intents, OrderKey
-from orders.ledger import Connection, LedgerPage, lock_deals
+from orders.late_money import LateMoney
+from orders.transition import Outcome, move
 
 log = structlog.get_logger()
 
 # Cancelling leads to a new answer of the provider, that to the end; more is a loop.
 MOST_STEPS = 5
+# Each attempt follows a rebuild of a gate; three rebuilds in so short a time are a storm.
+MOST_CLAIMS = 3
 
 
 class Settlement:
     """Asks the provider, decides, and applies: used by webhooks, poller, expiry and cancelling."""
 
     def __init__(
-        self, *, pool: asyncpg.Pool, intents: Intents, announcer: Announcer, clock: Clock
+        self,
+        *,
+        pool: asyncpg.Pool,
+        intents: Intents,
+        late_money: LateMoney,
+        announcer: Announcer,
+        clock: Clock,
     ) -> None:
         self._pool = pool
         self._intents = intents
+        self._late_money = late_money
         self._announcer = announcer
         self._clock = clock
 
@@ -42,6 +50,7 @@ class Settlement:
 
         Raises:
             ProviderUnreachable: how far it came is in Postgres; repeat.
+            TryLater: money came late, and a gate is out of reach; repeat.
         """
         listed = False
         for _ in range(MOST_STEPS):
@@ -58,9 +67,14 @@ class Settlement:
                 total=key.total,
                 payment_due_at=row["payment_due_at"],
                 paid_by=row["paid_by"],
+                restock=row["refund_restock"] is not False,
             )
-            decision = decide(facts, replace(payment, listed=listed), self._clock.now())
-            moved = await self._apply(row, decision)
+            payment = replace(payment, listed=listed)
+            decision = decide(facts, payment, self._clock.now())
+            if Effect.RECLAIM_UNITS in decision.effects:
+                moved = await self._apply_late(row, facts, payment)
+            else:
+                moved = await self._apply(row, decision) is not None
             await self._announcer.order(user_id, order_id)
             again = await self._ask_provider(key, decision)
             listed = listed or Effect.CANCEL_INTENTS in decision.effects
@@ -129,8 +143,39 @@ class Settlement:
             return decision.status != "PAID"
         return False
 
-    async def _apply(self, row: asyncpg.Record, decision: Decision) -> bool:
-        """Write a decision, on condition that the order is still what it was; True if it moved."""
+    async def _apply_late(
+        self, row: asyncpg.Record, facts: OrderFacts, payment: PaymentFacts
+    ) -> bool:
+        """Take the units at the gates first, then in Postgres; else the money goes back (rule 9).
+
+        Raises:
+            TryLater: a gate is out of reach, or is being rebuilt over and over; repeat.
+        """
+        now = self._clock.now()
+        for _ in range(MOST_CLAIMS):
+            taken = await self._late_money.reclaim(row["user_id"], row["id"])
+            if taken is None:
+                break
+            paid = decide(replace(facts, units="TAKEN"), payment, now)
+            outcome = await self._apply(row, paid, taken=taken)
+            if outcome == "UNITS_GONE":
+                break
+            if outcome != "GATE_MOVED":
+                return True
+            self._late_money.forget_epochs(taken)
+        else:
+            raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
+        await self._apply(row, decide(replace(facts, units="REFUSED"), payment, now))
+        return True
+
+    async def _apply(
+        self,
+        row: asyncpg.Record,
+        decision: Decision,
+        *,
+        taken: Mapping[str, int] | None = None,
+    ) -> Outcome | None:
+        """Write a decision, on condition that the order is still what it was; None: it stays."""
         changes: bool = decision.status != row["status"]
         refunds = [
             {
@@ -142,10 +187,12 @@ class Settlement:
             for capture in decision.refund
         ]
         if not changes and not refunds:
-            return False
+            return None
         async with self._pool.acquire() as connection, connection.transaction():
-            if changes and not await self._transition(connection, row, decision):
-                return True  # somebody else moved it: look again
+            if changes:
+                outcome = await move(connection, row, decision, now=self._clock.now(), taken=taken)
+                if outcome != "MOVED":
+                    return outcome
             # Staged with REFUND_PENDING, so sent only after that has committed (rule 9).
             await jobs.stage_many(
                 connection,
@@ -157,112 +204,4 @@ class Settlement:
             log.error("order_under_review", order_id=row["id"], user_id=row["user_id"])
         if changes:
             log.info("order_moved", order_id=row["id"], was=row["status"], now=decision.status)
-        return changes
-
-    async def _transition(
-        self, connection: Connection, row: asyncpg.Record, decision: Decision
-    ) -> bool:
-        """The conditional UPDATE and all that has to be true with it; False when it came late."""
-        lines = await connection.fetch(
-            "SELECT deal_id, title, quantity, unit_price_minor FROM order_lines"
-            " WHERE user_id = $1 AND order_id = $2 ORDER BY position",
-            row["user_id"],
-            row["id"],
-        )
-        units = _units_move(row, decision)
-        deals = await lock_deals(connection, [line["deal_id"] for line in lines]) if units else {}
-        rank, owns_units = row["rank"], row["owns_units"]
-        if units == "SOLD":
-            rank = SOLD if row["rank"] == CLAIMED else SOLD_AGAIN
-        elif units == "FREED":
-            rank = FREED if row["rank"] == CLAIMED else FREED_AGAIN
-            owns_units = False
-        moved = await connection.fetchval(
-            "UPDATE orders SET status = $4, rank = $5, owns_units = $6,"
-            " paid_by = coalesce($7, paid_by), updated_at = now()"
-            " WHERE user_id = $1 AND id = $2 AND status = $3 RETURNING true",
-            row["user_id"],
-            row["id"],
-            row["status"],
-            decision.status,
-            rank,
-            owns_units,
-            decision.paid_by,
-        )
-        if not moved:
-            return False
-        if units:
-            page = LedgerPage(now=self._clock.now())
-            for line in sorted(lines, key=lambda line: line["deal_id"]):
-                page.move(
-                    deals[line["deal_id"]],
-                    units,
-                    line["quantity"],
-                    actor="settlement",
-                    order_ids=[row["id"]],
-                )
-            await page.write(connection)
-            if units == "FREED":
-                await _give_limit_back(connection, row["user_id"], lines)
-            await jobs.stage_many(
-                connection,
-                jobs.GATE_MESSAGE,
-                [
-                    jobs.gate_message(
-                        deal_id=line["deal_id"],
-                        order_id=row["id"],
-                        user_id=row["user_id"],
-                        units=line["quantity"],
-                        epoch=deals[line["deal_id"]].epoch,
-                        rank=rank,
-                    )
-                    for line in lines
-                ],
-            )
-        if Effect.CONFIRM_TO_BUYER in decision.effects:
-            await _confirm(connection, row, lines)
-        return True
-
-
-def _units_move(row: asyncpg.Record, decision: Decision) -> Literal["SOLD", "FREED"] | None:
-    """Whether units are sold or freed; only what the order still owns can be (rule 10)."""
-    if not row["owns_units"]:
-        return None
-    if Effect.COMMIT_UNITS in decision.effects:
-        return "SOLD"
-    if Effect.FREE_UNITS in decision.effects:
-        return "FREED"
-    return None
-
-
-async def _give_limit_back(
-    connection: Connection, user_id: str, lines: Sequence[asyncpg.Record]
-) -> None:
-    await connection.executemany(
-        "UPDATE deal_buyers SET units = units - $3 WHERE user_id = $1 AND deal_id = $2",
-        [(user_id, line["deal_id"], line["quantity"]) for line in lines],
-    )
-
-
-async def _confirm(
-    connection: Connection, order: asyncpg.Record, lines: Sequence[asyncpg.Record]
-) -> None:
-    """Stage the order confirmation: once, with the transition that makes it true."""
-    await notices.stage(
-        connection,
-        order["user_id"],
-        f"order_confirmed:{order['id']}",
-        OrderConfirmed(
-            order_number=order["number"],
-            lines=tuple(
-                Line(
-                    title=line["title"],
-                    quantity=line["quantity"],
-                    unit_price_minor=line["unit_price_minor"],
-                )
-                for line in lines
-            ),
-            total_minor=order["total_minor"],
-            currency=order["currency"],
-        ),
-    )
+        return "MOVED" if changes else None

@@ -39,6 +39,7 @@ from orders.dealdesk import DealDesk
 from orders.gatekeeper import Gatekeeper
 from orders.handlers import JobHandlers
 from orders.intents import Intents
+from orders.late_money import LateMoney
 from orders.outage import Outage
 from orders.paging import Cursors
 from orders.placing import Placing
@@ -176,7 +177,13 @@ def _assemble(
     catalogue = Catalogue(pool=pool, dealbook=dealbook, announcer=announcer)
     abandonment = Abandonment(pool=pool, clock=clock)
     intents = Intents(pool=pool, gateway=gateway)
-    settlement = Settlement(pool=pool, intents=intents, announcer=announcer, clock=clock)
+    settlement = Settlement(
+        pool=pool,
+        intents=intents,
+        late_money=LateMoney(pool=pool, stock=stock, gatekeeper=gatekeeper, dealbook=dealbook),
+        announcer=announcer,
+        clock=clock,
+    )
     checkouts = Checkouts(
         stock=stock,
         index=index,

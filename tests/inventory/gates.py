@@ -174,10 +174,17 @@ class Deal:
         )
 
     async def release(
-        self, order: str, buyer: str, units: int = 1, *, epoch: int = 1, rank: Literal[3, 5] = 3
+        self,
+        order: str,
+        buyer: str,
+        units: int = 1,
+        *,
+        epoch: int = 1,
+        rank: Literal[3, 5] = 3,
+        restock: bool = True,
     ) -> Settled:
         return await self.stock.release_claim(
-            self.deal_id, order, buyer, units, epoch=epoch, rank=rank
+            self.deal_id, order, buyer, units, epoch=epoch, rank=rank, restock=restock
         )
 
     async def tell(

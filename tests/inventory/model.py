@@ -100,13 +100,17 @@ class ModelGate:
         self.claims[order] = ModelClaim(buyer, units, 0, "CLAIMED")
         return None
 
-    def tell(self, order: str, rank: int) -> str:
+    def tell(self, order: str, rank: int, *, restock: bool = True) -> str:
         """A message of the gate's own epoch about an order that claimed here."""
         claim = self.claims[order]
         if claim.rank >= rank:
             return "OLD_RANK"
         if rank in (2, 4) and claim.place == "FREED":
             return "UNKNOWN_CLAIM"
+        if rank in (3, 5) and not restock:
+            if claim.place == "FREED":
+                return "UNKNOWN_CLAIM"
+            self.allotment -= claim.units
         claim.rank = rank
         if rank in (2, 4):
             claim.place = "SOLD"

@@ -215,3 +215,40 @@ async def test_a_message_that_a_rebuild_has_counted_is_dropped(claimed: Deal) ->
     assert (await claimed.tell(2, epoch=2)).word == "OLD_RANK"
 
     assert await claimed.contents() == before
+
+
+@pytest.mark.parametrize("sold", [False, True])
+async def test_written_off_units_leave_the_allotment_and_the_limit(
+    claimed: Deal, *, sold: bool
+) -> None:
+    if sold:
+        await claimed.tell(2)
+
+    for word in ("APPLIED", "OLD_RANK"):
+        assert (await claimed.release("ord_1", "usr_a", 2, restock=False)).word == word
+
+    counters = await claimed.counters()
+    assert (counters.allotment, counters.available) == (8, 7)
+    assert (counters.held, counters.committed) == (1, 0)
+    assert "usr_a" not in (await claimed.contents())["bought"]
+
+
+async def test_a_sale_that_came_with_a_rebuild_can_be_written_off(open_deal: OpenDeal) -> None:
+    deal = await open_deal(sold=2, ranks={"ord_1": 2}, bought={"usr_a": 2})
+
+    settled = await deal.release("ord_1", "usr_a", 2, restock=False)
+
+    assert settled.word == "APPLIED"
+    counters = settled.counters
+    assert counters is not None
+    assert (counters.allotment, counters.available) == (8, 8)
+    assert (counters.held, counters.committed) == (0, 0)
+
+
+async def test_units_that_the_gate_does_not_count_cannot_be_written_off_there(deal: Deal) -> None:
+    before = await deal.contents()
+
+    settled = await deal.release("ord_1", "usr_a", 2, restock=False)
+
+    assert settled.word == "UNKNOWN_CLAIM"
+    assert await deal.contents() == before

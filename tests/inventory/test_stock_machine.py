@@ -164,6 +164,20 @@ class StockMachine(RuleBasedStateMachine):
         assert settled.word == expected
         self.last = None
 
+    @precondition(lambda self: self.gate.claims)
+    @rule(rank=st.sampled_from([3, 5]), data=st.data())
+    def write_off(self, rank: Literal[3, 5], data: st.DataObject) -> None:
+        order = data.draw(st.sampled_from(sorted(self.gate.claims)))
+        claim = self.gate.claims[order]
+        expected = self.gate.tell(order, rank, restock=False)
+        settled = self.run(
+            self.deal.release(
+                order, claim.buyer, claim.units, epoch=self.gate.epoch, rank=rank, restock=False
+            )
+        )
+        assert settled.word == expected
+        self.last = None
+
     @precondition(lambda self: any(claim.rank != 2 for claim in self.gate.claims.values()))
     @rule(data=st.data())
     def reclaim(self, data: st.DataObject) -> None:

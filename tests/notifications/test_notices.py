@@ -14,7 +14,14 @@ from pgqueuer.queries import Queries
 from kit.ids import new_id
 from kit.settings import SettingsError, load_settings
 from notifications.mail import Mailer
-from notifications.messages import HoldLapsing, Line, OrderConfirmed
+from notifications.messages import (
+    AnyNotice,
+    HoldLapsing,
+    Line,
+    OrderConfirmed,
+    OrderRefunded,
+    SentBack,
+)
 from notifications.notices import SEND_MAIL, send_mail, stage
 from tests.notifications.mail_server import MailServer, serve_mail
 
@@ -70,7 +77,7 @@ async def _jobs(pool: asyncpg.Pool, user_id: str) -> list[bytes]:
     return [row["payload"] for row in rows if user_id.encode() in row["payload"]]
 
 
-async def _stage(pool: asyncpg.Pool, user_id: str, notice: OrderConfirmed | HoldLapsing) -> bytes:
+async def _stage(pool: asyncpg.Pool, user_id: str, notice: AnyNotice) -> bytes:
     async with pool.acquire() as connection, connection.transaction():
         assert await stage(connection, user_id, f"{notice.kind}:1", notice)
     [payload] = await _jobs(pool, user_id)
@@ -93,6 +100,22 @@ async def test_a_staged_notice_reaches_the_buyer(
     assert "2 x Kettle, 1.7 l   39.98 USD" in text
     assert "1 x Teapot Bcc: eve@example.com   30.00 USD" in text
     assert "Total   69.98 USD" in text
+
+
+async def test_a_refund_is_told_payment_by_payment(
+    pool: asyncpg.Pool, user_id: str, mailer: Mailer, server: MailServer
+) -> None:
+    payments = (
+        SentBack(amount_minor=6_998, currency="USD"),
+        SentBack(amount_minor=1, currency="EUR"),
+    )
+    refunded = OrderRefunded(order_number="FS-1042", payments=payments)
+    assert await send_mail(await _stage(pool, user_id, refunded), mailer, pool)
+    [(_, _, message)] = server.received
+    assert message["Subject"] == "Your money for order FS-1042 is on its way back"
+    text = message.get_content()
+    assert "what was paid for order FS-1042 was sent back:" in text
+    assert "  69.98 USD\n  0.01 EUR\n" in text
 
 
 async def test_a_fact_is_told_once_however_often_and_at_once_it_is_staged(

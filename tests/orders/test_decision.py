@@ -1,5 +1,6 @@
 """What becomes of an order: every status against every kind of payment."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import get_args
@@ -14,6 +15,7 @@ from orders.decision import (
     OrderFacts,
     OrderStatus,
     PaymentFacts,
+    Units,
     decide,
 )
 
@@ -90,9 +92,34 @@ def test_units_are_freed_once_the_provider_has_confirmed_it(
 
 
 @pytest.mark.parametrize("status", ["EXPIRED", "CANCELLED"])
-def test_late_money_goes_back_and_frees_nothing(status: OrderStatus) -> None:
-    decision = decide(order(status), paid(GOOD), NOW)
-    assert decision == Decision("REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=(GOOD,))
+def test_late_money_asks_for_the_units_first(status: OrderStatus) -> None:
+    assert decide(order(status), paid(GOOD), NOW) == Decision(status, (Effect.RECLAIM_UNITS,))
+
+
+@pytest.mark.parametrize("status", ["EXPIRED", "CANCELLED"])
+def test_late_money_pays_once_the_units_are_taken(status: OrderStatus) -> None:
+    taken = replace(order(status), units="TAKEN")
+    expected = Decision("PAID", (Effect.COMMIT_UNITS, Effect.CONFIRM_TO_BUYER), paid_by="pi_1")
+    assert decide(taken, paid(GOOD, SECOND), NOW) == expected
+
+
+@pytest.mark.parametrize("status", ["EXPIRED", "CANCELLED"])
+def test_late_money_goes_back_where_the_units_are_gone(status: OrderStatus) -> None:
+    refused = replace(order(status), units="REFUSED")
+    expected = Decision("REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=(GOOD, SECOND))
+    assert decide(refused, paid(GOOD, SECOND), NOW) == expected
+
+
+@pytest.mark.parametrize("units", ["UNTRIED", "TAKEN", "REFUSED"])
+@pytest.mark.parametrize("capture", [WRONG_AMOUNT, WRONG_CURRENCY])
+def test_late_money_of_another_amount_goes_to_a_person(capture: Capture, units: Units) -> None:
+    ended = replace(order("EXPIRED"), units=units)
+    assert decide(ended, paid(capture), NOW) == Decision("UNDER_REVIEW", (Effect.ALERT,))
+
+
+@pytest.mark.parametrize("status", ["EXPIRED", "CANCELLED", "REFUNDED"])
+def test_an_intent_that_turns_up_after_the_end_is_cancelled(status: OrderStatus) -> None:
+    assert decide(order(status), OPEN, NOW) == Decision(status, (Effect.CANCEL_INTENTS,))
 
 
 def test_a_second_capture_goes_back_and_the_order_stays_paid() -> None:
@@ -105,9 +132,30 @@ def test_a_spare_intent_of_a_paid_order_is_cancelled() -> None:
     assert decision == Decision("PAID", (Effect.CANCEL_INTENTS,))
 
 
-def test_a_refund_ends_when_no_capture_is_left() -> None:
-    assert decide(order("REFUND_PENDING"), paid(GOOD), NOW).refund == (GOOD,)
-    assert decide(order("REFUND_PENDING"), CANCELLED, NOW) == Decision("REFUNDED")
+@pytest.mark.parametrize(
+    ("restock", "effect"), [(True, Effect.FREE_UNITS), (False, Effect.WRITE_OFF_UNITS)]
+)
+def test_a_refund_ends_when_the_money_is_back_and_no_more_can_come(
+    effect: Effect, *, restock: bool
+) -> None:
+    refunded = replace(order("REFUND_PENDING", paid_by="pi_1"), restock=restock)
+    waiting = Decision("REFUND_PENDING", (Effect.REFUND_CAPTURES,), refund=(GOOD,))
+    looking = Decision("REFUND_PENDING", (Effect.CANCEL_INTENTS,))
+    assert decide(refunded, paid(GOOD), NOW) == waiting
+    for unsure in (OPEN, NOTHING, NOT_LISTED):
+        assert decide(refunded, unsure, NOW) == looking
+    assert decide(refunded, CANCELLED, NOW) == Decision("REFUNDED", (effect, Effect.TELL_REFUND))
+
+
+def test_a_refund_cancels_open_intents_while_the_money_goes_back() -> None:
+    both = (Effect.REFUND_CAPTURES, Effect.CANCEL_INTENTS)
+    expected = Decision("REFUND_PENDING", both, refund=(GOOD,))
+    assert decide(order("REFUND_PENDING"), paid(GOOD, still_open=1), NOW) == expected
+
+
+def test_money_that_turns_up_after_the_refund_goes_back_too() -> None:
+    expected = Decision("REFUNDED", (Effect.REFUND_CAPTURES,), refund=(SECOND,))
+    assert decide(order("REFUNDED", paid_by="pi_1"), paid(SECOND), NOW) == expected
 
 
 def test_units_are_never_freed_while_money_can_move_or_was_taken() -> None:
@@ -119,12 +167,18 @@ def test_units_are_never_freed_while_money_can_move_or_was_taken() -> None:
         )
         if known >= opened + len(captures)
     ]
-    for status, payment, due in product(get_args(OrderStatus), payments, (-1, 1)):
-        decision = decide(order(status, due_in=due, paid_by="pi_1"), payment, NOW)
-        if Effect.FREE_UNITS in decision.effects:
+    for status, payment, due, units, restock in product(
+        get_args(OrderStatus), payments, (-1, 1), get_args(Units), (False, True)
+    ):
+        facts = replace(order(status, due_in=due, paid_by="pi_1"), units=units, restock=restock)
+        decision = decide(facts, payment, NOW)
+        if {Effect.FREE_UNITS, Effect.WRITE_OFF_UNITS} & set(decision.effects):
             assert payment.known > 0
             assert payment.listed
             assert payment.open == 0
             assert payment.captures == ()
         if Effect.COMMIT_UNITS in decision.effects:
             assert payment.captures[0].amount == TOTAL
+            assert decision.refund == ()
+        if decision.refund:
+            assert decision.status in ("PAID", "REFUND_PENDING", "REFUNDED")

@@ -1,8 +1,6 @@
 """What a review found could go wrong: each stays mended."""
 
 import asyncio
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -14,83 +12,11 @@ from orders.batch import place_batch
 from orders.drafts import Draft, Placed
 from orders.errors import OUT_OF_REACH, TryLater
 from orders.intents import Intents
-from orders.settlement import Settlement
 from orders.writer import OrderWriter
-from payments.errors import ProviderRefused, ProviderUnreachable
-from payments.gateway import Intent, OpenIntent, Refund
+from payments.errors import ProviderUnreachable
+from tests.orders.provider import Provider, forget_intents, settlement_with
 from tests.orders.shop import ACTOR, Shop, buyer
 from tests.orders.test_writer import draft
-
-
-@dataclass
-class Provider:
-    """A provider whose intents, refusals and failures a test decides."""
-
-    order_id: str
-    statuses: dict[str, Any] = field(default_factory=dict)
-    refuses_to_open: bool = False
-    unreachable_once: set[str] = field(default_factory=set)
-    refund_status: Any = "SUCCEEDED"
-    publishable_key: str = "pk"
-
-    async def open_intent(self, request: OpenIntent) -> Intent:
-        del request
-        if self.refuses_to_open:
-            raise ProviderRefused("amount_too_small", "At least 50 cents.")
-        return self._intent("pi_1")
-
-    async def retrieve(self, intent_id: str) -> Intent:
-        if intent_id not in self.statuses:
-            raise ProviderRefused("resource_missing", "No such intent.")
-        return self._intent(intent_id)
-
-    async def intents_of(self, order_id: str, since: datetime) -> list[Intent]:
-        del order_id, since
-        return [self._intent(intent_id) for intent_id in self.statuses]
-
-    async def cancel(self, intent_id: str) -> Intent:
-        if intent_id in self.unreachable_once:
-            self.unreachable_once.remove(intent_id)
-            raise ProviderUnreachable("timeout")
-        self.statuses[intent_id] = "CANCELLED"
-        return self._intent(intent_id)
-
-    async def refund(self, intent_id: str, *, order_id: str, amount_minor: int) -> Refund:
-        del order_id, amount_minor
-        return Refund(f"re_{intent_id}", self.refund_status)
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-    def _intent(self, intent_id: str) -> Intent:
-        status = self.statuses[intent_id]
-        paid = 1_500 if status == "SUCCEEDED" else 0
-        return Intent(
-            id=intent_id,
-            status=status,
-            amount_minor=1_500,
-            amount_received_minor=paid,
-            currency="USD",
-            client_secret="secret",
-            failure_message=None,
-            order_id=self.order_id,
-            user_id="usr",
-            created_at=datetime.now(UTC),
-        )
-
-
-def settlement_with(shop: Shop, provider: Provider) -> Settlement:
-    resources = shop.resources
-    return Settlement(
-        pool=resources.pool,
-        intents=Intents(pool=resources.pool, gateway=provider),
-        announcer=resources.announcer,
-        clock=resources.clock,
-    )
-
-
-async def forget_intents(shop: Shop, order_id: str) -> None:
-    await shop.resources.pool.execute("DELETE FROM payments WHERE order_id = $1", order_id)
 
 
 async def test_units_wait_for_an_intent_that_nobody_here_had_heard_of(shop: Shop) -> None:
@@ -138,24 +64,6 @@ async def test_an_order_whose_intent_is_refused_ends_without_one(shop: Shop) -> 
     await settlement.begin_cancelling(user_id, order.id)
     await settlement.settle(user_id, order.id)
     assert (await shop.read(user_id, order.id)).status == "CANCELLED"
-    assert await shop.rows(deal_id) == (10, 0, 0)
-
-
-async def test_late_money_goes_back_and_a_failed_refund_goes_to_a_person(shop: Shop) -> None:
-    deal_id, user_id = await shop.deal(), buyer()
-    order = await shop.order(user_id, deal_id)
-    await shop.resources.cancelling.cancel(user_id, order.id)
-    await forget_intents(shop, order.id)
-    provider = Provider(order.id, statuses={"pi_1": "SUCCEEDED"})
-    settlement = settlement_with(shop, provider)
-    await settlement.settle(user_id, order.id, intent_id="pi_1")
-    assert (await shop.read(user_id, order.id)).status == "REFUND_PENDING"
-    refunds = await shop.resources.pool.fetchval(
-        "SELECT count(*) FROM pgqueuer WHERE entrypoint = $1", jobs.REFUND
-    )
-    assert refunds == 1
-    await settlement.review(user_id, order.id, reason="the card is gone")
-    assert (await shop.read(user_id, order.id)).status == "UNDER_REVIEW"
     assert await shop.rows(deal_id) == (10, 0, 0)
 
 
