@@ -44,6 +44,7 @@ class Sale:
     deals: tuple[str, ...]
     prices: dict[str, int]
     purchase_limit: int
+    extras: tuple[Person, ...] = ()
 
 
 async def open_sale(database_url: str, api: str, shape: SaleShape) -> Sale:
@@ -51,8 +52,9 @@ async def open_sale(database_url: str, api: str, shape: SaleShape) -> Sale:
 
     `database_url` is the server itself, not its proxy.
     """
-    people = await _people(database_url, shape.buyers + LEAVERS + 1)
-    operator = people[0]
+    people = await _people(database_url, shape.buyers + shape.extras + LEAVERS + 1)
+    operator, shoppers = people[0], people[1 : 1 + shape.buyers]
+    others = people[1 + shape.buyers :]
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(
@@ -67,8 +69,9 @@ async def open_sale(database_url: str, api: str, shape: SaleShape) -> Sale:
             price = 1_990 + 100 * number
             prices[await _deal(desk, number, price, shape)] = price
     return Sale(
-        buyers=tuple(people[1 : 1 + shape.buyers]),
-        leavers=tuple(people[1 + shape.buyers :]),
+        buyers=tuple(shoppers),
+        leavers=tuple(others[:LEAVERS]),
+        extras=tuple(others[LEAVERS:]),
         operator=operator,
         deals=tuple(prices),
         prices=prices,

@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SaleShape:
-    """The sale that a scenario harms; the settings go to every program as FLASHSALE_ variables."""
+    """The sale that a scenario harms.
+
+    `settings` are names of kit/settings.py, in lower case: every program gets them as FLASHSALE_
+    variables, above those of environment.py. `redis_persistent`: Valkey writes its log to disk.
+    """
 
     buyers: int = 40
     deals: int = 3
     allotment: int = 12
     purchase_limit: int = 2
+    extras: int = 0  # people with a session whom only the scenario itself sends
     api_processes: int = 2
     workers: int = 1
+    redis_persistent: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
     launch: Mapping[str, str] = field(default_factory=dict)  # FAULTS_ variables of the launcher
 
