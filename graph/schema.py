@@ -17,6 +17,7 @@ from resolvers.lookup import LookupQuery
 from resolvers.orders import OrderMutation, OrderQuery
 from resolvers.product_desk import ProductDeskMutation
 from resolvers.products import ProductQuery
+from resolvers.refunds import RefundMutation
 from resolvers.refusals import REFUSALS
 from resolvers.scalars import DATE_TIME
 from subscriptions.cart import CartSubscription
@@ -34,6 +35,7 @@ class Query(OrderQuery, CartQuery, AccountQuery, ProductQuery, DealQuery, Lookup
 @strawberry.type(description="What can be done. A refusal is an answer, and changes nothing.")
 class Mutation(
     DealDeskMutation,
+    RefundMutation,
     ProductDeskMutation,
     OrderMutation,
     CheckoutMutation,

@@ -43,6 +43,7 @@ from orders.late_money import LateMoney
 from orders.outage import Outage
 from orders.paging import Cursors
 from orders.placing import Placing
+from orders.refunding import Refunding
 from orders.restocking import Restocking
 from orders.settlement import Settlement
 from orders.shelf import DealShelf
@@ -83,6 +84,7 @@ class Resources:
     catalogue: Catalogue
     dealdesk: DealDesk
     restocking: Restocking
+    refunding: Refunding
     carts: Carts
     checkouts: Checkouts
     placing: Placing
@@ -241,6 +243,7 @@ def _assemble(
             announcer=announcer,
             clock=clock,
         ),
+        refunding=Refunding(pool=pool, announcer=announcer),
         carts=Carts(
             stock=stock,
             index=index,

@@ -31,6 +31,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "EndDeal": {"dealId": "deal_"},
     "DeleteDeal": {"dealId": "deal_"},
     "AdjustStock": {"input": {"dealId": "deal_", "delta": 1, "reason": "r"}},
+    "RefundOrder": {"input": {"orderId": "ord_", "reason": "r"}},
 }
 
 
