@@ -138,7 +138,8 @@ class DriftBook:
     async def _insert(self, connection: Connection, drift: Drift) -> bool:
         new = await connection.fetchval(
             "INSERT INTO drift (class, deal_id, user_id, order_id, intent_id, units, note,"
-            " found_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true",
+            " found_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+            " ON CONFLICT DO NOTHING RETURNING true",
             drift.kind.value,
             drift.deal_id,
             drift.user_id,

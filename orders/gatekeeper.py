@@ -134,7 +134,8 @@ class Gatekeeper:
         async with self._turns:
             async with self._pool.acquire() as connection:
                 raised = await connection.fetchval(
-                    "UPDATE deals SET epoch = $2 + 1, epoch_raised_at = clock_timestamp()"
+                    "UPDATE deals SET epoch = $2 + 1, epoch_raised_at = clock_timestamp(),"
+                    " gate_closed_at = NULL"
                     " WHERE id = $1 AND epoch <= $2"
                     " AND epoch_raised_at < clock_timestamp() - $3::interval RETURNING true",
                     deal_id,
