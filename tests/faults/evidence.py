@@ -79,6 +79,7 @@ class Evidence:
     intents: list[Row] = field(default_factory=list)
     charges: list[Row] = field(default_factory=list)
     refunds: list[Row] = field(default_factory=list)
+    deliveries: list[Row] = field(default_factory=list)
 
     def lines_of(self, order: Row) -> list[Row]:
         """The lines of one order."""
@@ -151,7 +152,7 @@ async def read_sandbox(where: Where, found: Evidence) -> None:
         books.raise_for_status()
     ledger = books.json()
     found.intents, found.charges = ledger["intents"], ledger["charges"]
-    found.refunds = ledger["refunds"]
+    found.refunds, found.deliveries = ledger["refunds"], ledger["deliveries"]
 
 
 def _hold(packed: str) -> tuple[int, str, int]:

@@ -10,7 +10,7 @@ import httpx
 from redis.exceptions import RedisError
 
 from kit.clock import to_ms
-from tests.faults.evidence import Evidence, Where, read_gates, read_postgres
+from tests.faults.evidence import Evidence, Where, collect
 from tests.faults.history import History
 from tests.faults.opening import Sale
 
@@ -31,10 +31,8 @@ async def settle(where: Where, sale: Sale, *, within: float) -> list[str]:
     quiet = 0
     stuck = ["nothing was looked at"]
     while monotonic() < limit:
-        found = Evidence(sale=sale, history=History())
         try:
-            await read_postgres(where, found)
-            await read_gates(where, found)
+            found = await collect(where, sale, History())
         except (OSError, RedisError, asyncpg.PostgresError, httpx.HTTPError) as error:
             stuck = [f"a store does not answer: {error!r}"]
         else:
@@ -47,7 +45,7 @@ async def settle(where: Where, sale: Sale, *, within: float) -> list[str]:
 
 
 def in_transit(found: Evidence) -> list[str]:
-    """What is on its way: orders, jobs, events, holds, claims that Postgres has not confirmed."""
+    """What is on its way: orders, jobs, events, holds, unconfirmed claims."""
     lines: list[str] = []
     for status in sorted(IN_TRANSIT):
         waiting = [order["id"] for order in found.orders if order["status"] == status]
@@ -60,6 +58,9 @@ def in_transit(found: Evidence) -> list[str]:
     unhandled = [event["event_id"] for event in found.inbox if event["handled_at"] is None]
     if unhandled:
         lines.append(f"{len(unhandled)} events are not handled: {_some(unhandled)}")
+    due = [row["event_id"] for row in found.deliveries if row["state"] == "due"]
+    if due:
+        lines.append(f"{len(due)} events are not delivered: {_some(due)}")
     now_ms = to_ms(found.at)
     for deal_id, gate in found.gates.items():
         if not gate.stock:
