@@ -1,33 +1,27 @@
 """Everything a running process holds open, opened in one place and handed in by constructors."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from beanie import init_beanie
 from broadcaster import Broadcast
 from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
-from tortoise.context import TortoiseContext
 
 from admission.limiter import Limiter
 from auth.accounts import Accounts
-from auth.passwords import Passwords
 from auth.sessions import Sessions
 from inventory.carts import CartIndex
 from inventory.stock import Stock
-from kit.broadcast import RedisPubSub
 from kit.clock import Clock
-from kit.redis_client import open_redis
 from kit.settings import Settings
-from models.documents import Product
-from models.stores import mongo_database, open_mongo, tortoise_config
 from notifications.announcements import Announcer
 from notifications.mail import Mailer
 from orders.abandonment import Abandonment
+from orders.adoption import Adoption
 from orders.archive import Archive
 from orders.cancelling import Cancelling
 from orders.cart import Carts
@@ -36,6 +30,7 @@ from orders.checkout import Checkouts
 from orders.claiming import Claiming
 from orders.dealbook import DealBook
 from orders.dealdesk import DealDesk
+from orders.drift import DriftBook
 from orders.gatekeeper import Gatekeeper
 from orders.handlers import JobHandlers
 from orders.intents import Intents
@@ -43,21 +38,19 @@ from orders.late_money import LateMoney
 from orders.outage import Outage
 from orders.paging import Cursors
 from orders.placing import Placing
+from orders.pruning import Pruning
+from orders.reconciliation import Reconciliation
 from orders.refunding import Refunding
 from orders.restocking import Restocking
+from orders.safety_stock import SafetyStock
 from orders.settlement import Settlement
 from orders.shelf import DealShelf
 from orders.stockboard import StockBoard
 from orders.supersession import Supersession
 from orders.sweeps import Sweeps
-from orders.writer import OrderWriter
 from payments.gateway import Gateway
-from payments.stripe_gateway import StripeGateway
-
-# Records read one at a time; the hot paths have the other pool.
-RECORDS_POOL = 4
-# A statement that takes longer than this holds a lock somebody else needs.
-STATEMENT_SECONDS = 10.0
+from runtime.connections import Connections, open_connections
+from runtime.reconciling import assemble_reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +77,7 @@ class Resources:
     catalogue: Catalogue
     dealdesk: DealDesk
     restocking: Restocking
+    safety_stock: SafetyStock
     refunding: Refunding
     carts: Carts
     checkouts: Checkouts
@@ -94,6 +88,9 @@ class Resources:
     archive: Archive
     handlers: JobHandlers
     sweeps: Sweeps
+    driftbook: DriftBook
+    reconciliation: Reconciliation
+    pruning: Pruning
 
 
 @asynccontextmanager
@@ -107,68 +104,14 @@ async def open_resources(
     Raises:
         OSError, asyncpg.PostgresError: Postgres cannot be reached; nothing stays open.
     """
-    clock = clock or Clock()
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(
-            asyncpg.create_pool(
-                settings.database_url,
-                min_size=2,
-                max_size=settings.postgres_pool,
-                command_timeout=STATEMENT_SECONDS,
-            )
-        )
-        # A lifespan's context variable is invisible in request tasks, hence the global one.
-        records = TortoiseContext()
-        with records:
-            await records.init(
-                config=tortoise_config(settings.database_url, pool_size=RECORDS_POOL),
-                _enable_global_fallback=True,
-            )
-        stack.push_async_callback(records.close_connections)
-        redis = open_redis(settings.redis_url, connections=settings.redis_pool)
-        stack.push_async_callback(redis.aclose)
-        mongo = await open_mongo(settings.mongo_url)
-        stack.push_async_callback(mongo.close)
-        database = mongo_database(mongo)
-        await init_beanie(database=database, document_models=[Product], skip_indexes=True)
-        broadcast = await stack.enter_async_context(
-            Broadcast(backend=RedisPubSub(settings.redis_url, publisher=redis))
-        )
-        gateway = StripeGateway(settings)
-        stack.push_async_callback(gateway.aclose)
-        announcer = Announcer(broadcast)
-        stack.push_async_callback(announcer.aclose)
-        writer = await stack.enter_async_context(OrderWriter(pool))
-        passwords = Passwords()
-        stack.callback(passwords.close)
-        yield _assemble(
-            settings=settings,
-            clock=clock,
-            pool=pool,
-            redis=redis,
-            database=database,
-            broadcast=broadcast,
-            gateway=gateway,
-            announcer=announcer,
-            writer=writer,
-            passwords=passwords,
-        )
+    async with open_connections(settings) as connections:
+        yield _assemble(settings, clock or Clock(), connections)
 
 
-def _assemble(
-    *,
-    settings: Settings,
-    clock: Clock,
-    pool: asyncpg.Pool,
-    redis: Redis,
-    database: AsyncDatabase[dict[str, Any]],
-    broadcast: Broadcast,
-    gateway: Gateway,
-    announcer: Announcer,
-    writer: OrderWriter,
-    passwords: Passwords,
-) -> Resources:
+def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Resources:
     """Put the use cases together; opens nothing."""
+    pool, redis, announcer = connections.pool, connections.redis, connections.announcer
+    gateway = connections.gateway
     longest_hold = timedelta(seconds=max(settings.hold_seconds, settings.checkout_seconds))
     stock = Stock(redis, longest_hold=longest_hold)
     index = CartIndex(redis)
@@ -215,18 +158,20 @@ def _assemble(
         clock=clock,
         settings=settings,
     )
+    driftbook = DriftBook(pool=pool, clock=clock)
+    adoption = Adoption(pool=pool, gateway=gateway, driftbook=driftbook, clock=clock)
     return Resources(
         settings=settings,
         clock=clock,
         pool=pool,
         redis=redis,
-        mongo=database,
-        broadcast=broadcast,
+        mongo=connections.mongo,
+        broadcast=connections.broadcast,
         gateway=gateway,
         announcer=announcer,
         mailer=Mailer(settings, clock),
         limiter=Limiter(redis, settings.limit),
-        accounts=Accounts(passwords, clock),
+        accounts=Accounts(connections.passwords, clock),
         sessions=Sessions(pool, clock, settings.session_days),
         stock=stock,
         dealbook=dealbook,
@@ -242,6 +187,9 @@ def _assemble(
             dealbook=dealbook,
             announcer=announcer,
             clock=clock,
+        ),
+        safety_stock=SafetyStock(
+            pool=pool, stock=stock, gatekeeper=gatekeeper, announcer=announcer, clock=clock
         ),
         refunding=Refunding(pool=pool, announcer=announcer),
         carts=Carts(
@@ -261,7 +209,7 @@ def _assemble(
             index=index,
             claiming=claiming,
             outage=outage,
-            writer=writer,
+            writer=connections.writer,
             abandonment=abandonment,
             intents=intents,
             dealbook=dealbook,
@@ -292,4 +240,18 @@ def _assemble(
             clock=clock,
             settings=settings,
         ),
+        driftbook=driftbook,
+        reconciliation=assemble_reconciliation(
+            pool=pool,
+            stock=stock,
+            gateway=gateway,
+            gatekeeper=gatekeeper,
+            abandonment=abandonment,
+            adoption=adoption,
+            intents=intents,
+            settlement=settlement,
+            driftbook=driftbook,
+            clock=clock,
+        ),
+        pruning=Pruning(pool=pool, stock=stock, clock=clock),
     )

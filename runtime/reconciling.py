@@ -1,6 +1,4 @@
-"""What compares the stores and clears them up, put together from the other use cases."""
-
-from dataclasses import dataclass
+"""Reconciliation and its parts, put together from the other use cases."""
 
 import asyncpg
 
@@ -13,22 +11,12 @@ from orders.gate_watch import GateWatch
 from orders.gatekeeper import Gatekeeper
 from orders.intent_comparison import IntentComparison
 from orders.intents import Intents
-from orders.pruning import Pruning
 from orders.reconciliation import Reconciliation
 from orders.settlement import Settlement
 from payments.gateway import Gateway
 
 
-@dataclass(frozen=True, slots=True)
-class Reconcilers:
-    """The comparison itself, the book of what it found, and the removal of what is over."""
-
-    reconciliation: Reconciliation
-    driftbook: DriftBook
-    pruning: Pruning
-
-
-def assemble_reconcilers(
+def assemble_reconciliation(
     *,
     pool: asyncpg.Pool,
     stock: Stock,
@@ -38,10 +26,10 @@ def assemble_reconcilers(
     adoption: Adoption,
     intents: Intents,
     settlement: Settlement,
+    driftbook: DriftBook,
     clock: Clock,
-) -> Reconcilers:
-    """Put them together; opens nothing."""
-    driftbook = DriftBook(pool=pool, clock=clock)
+) -> Reconciliation:
+    """Put it together; opens nothing."""
     watch = GateWatch(
         pool=pool,
         stock=stock,
@@ -57,15 +45,11 @@ def assemble_reconcilers(
         intents=intents,
         settlement=settlement,
     )
-    return Reconcilers(
-        reconciliation=Reconciliation(
-            pool=pool,
-            watch=watch,
-            comparison=comparison,
-            settlement=settlement,
-            driftbook=driftbook,
-            clock=clock,
-        ),
+    return Reconciliation(
+        pool=pool,
+        watch=watch,
+        comparison=comparison,
+        settlement=settlement,
         driftbook=driftbook,
-        pruning=Pruning(pool=pool, stock=stock, clock=clock),
+        clock=clock,
     )
