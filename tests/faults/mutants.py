@@ -1,0 +1,179 @@
+"""The product with one safeguard taken out: each mutant must be caught by a scenario."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+
+from inventory import scripts
+from tests.faults.rewriting import DoesNotApply, Rewrite, Setter, exchange, replace, rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class LuaEdit:
+    """Exchange words in a script, or in a part that several scripts share."""
+
+    part: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A change that makes the product wrong, and the run that must notice it."""
+
+    name: str
+    wrong: str
+    scenario: str
+    seed: int = 1
+    rewrites: tuple[Rewrite, ...] = ()
+    scripts: tuple[LuaEdit, ...] = ()
+    statements: tuple[str, ...] = ()  # of SQL, before the program starts; may be repeated
+    launch: Mapping[str, str] = field(default_factory=dict)  # further FAULTS_ variables of its run
+
+
+_HOLDS: Final = "holds"
+
+MUTANTS: Final = {
+    mutant.name: mutant
+    for mutant in (
+        Mutant(
+            "fence-removed",
+            "an order commits under whatever epoch the deal has by then (protocol rule 3)",
+            scenario="redis-amnesia",
+            rewrites=(
+                Rewrite("orders.batch:_refusal", (("elif deal.epoch != line.epoch:", "elif 0:"),)),
+            ),
+        ),
+        Mutant(
+            "freed-before-cancel",
+            "an order is over, and its units are free, while its intent can still move money",
+            scenario="expiry-versus-payment",
+            rewrites=(
+                Rewrite(
+                    "orders.decision:_closing",
+                    (("if payment.open or not payment.known or not payment.listed:", "if 0:"),),
+                ),
+            ),
+        ),
+        Mutant(
+            "no-operation-id",
+            "the gate remembers no operations: a repeat runs again",
+            scenario="reply-eater",
+            scripts=(
+                LuaEdit(
+                    "set_hold",
+                    "local mark = mark_of(hold, operation)\nif mark then return tell(mark) end",
+                    "local mark",
+                ),
+            ),
+        ),
+        Mutant(
+            "random-provider-key",
+            "each attempt to open an order's intent has another idempotency key (rule 7)",
+            scenario="provider-timeout-after-commit",
+            rewrites=(
+                Rewrite(
+                    "payments.stripe_gateway:StripeGateway.open_intent",
+                    (
+                        (
+                            'f"flashsale-intent-{request.order_id}"',
+                            "__import__('uuid').uuid4().hex",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Mutant(
+            "inbox-without-unique-index",
+            "an event that comes five times is received and handled five times",
+            scenario="webhook-storm",
+            rewrites=(
+                Rewrite("payments.events:receive", ((" ON CONFLICT (event_id) DO NOTHING", ""),)),
+            ),
+            statements=("ALTER TABLE inbox DROP CONSTRAINT IF EXISTS inbox_pkey",),
+        ),
+        Mutant(
+            "holds-by-ttl",
+            "holds vanish by a key's TTL, and nobody counts their units back",
+            scenario="redis-pause",
+            scripts=(
+                LuaEdit(_HOLDS, "if #buyers == 0 then return end", "if true then return end"),
+                LuaEdit(
+                    _HOLDS,
+                    "hold.deadline, hold.checkout, hold.operations))",
+                    "hold.deadline, hold.checkout, hold.operations))\n"
+                    "  redis.call('PEXPIREAT', holds, hold.deadline)",
+                ),
+            ),
+        ),
+        Mutant(
+            "duplicate-effects",
+            "a transition is made whether or not somebody else has made it meanwhile",
+            scenario="webhook-storm",
+            rewrites=(
+                Rewrite(
+                    "orders.transition:move",
+                    ((" AND status = $3 RETURNING true", " AND $3 <> '' RETURNING true"),),
+                ),
+            ),
+        ),
+    )
+}
+
+
+def apply(mutant: Mutant, *, put: Setter = setattr) -> None:
+    """Make the program that runs here this mutant.
+
+    Raises:
+        DoesNotApply: the present code is not what the mutant was written for.
+    """
+    for change in mutant.rewrites:
+        rewrite(change, put=put)
+    if mutant.scripts:
+        texts = edited(mutant)
+
+        def changed_texts() -> dict[str, str]:
+            return texts
+
+        replace("inventory.scripts:read_texts", changed_texts, put=put)
+
+
+def edited(mutant: Mutant) -> dict[str, str]:
+    """All scripts as the mutant has them.
+
+    Raises:
+        DoesNotApply: an edit fits no script, or not exactly once.
+    """
+    texts = scripts.read_texts()
+    for edit in mutant.scripts:
+        found = [name for name in texts if edit.part in (name, *_parts(texts[name]))]
+        if not found:
+            raise DoesNotApply(f"there is no {edit.part}.lua")
+        for name in found:
+            texts[name] = exchange(texts[name], edit.old, edit.new, of=f"{name}.lua")
+    return texts
+
+
+async def prepare(mutant: Mutant, database_url: str) -> None:
+    """Run the mutant's statements."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        for statement in mutant.statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def run_statements(mutant: Mutant, database_url: str) -> None:
+    """Run the mutant's statements from a program that has no event loop yet."""
+    if mutant.statements:
+        asyncio.run(prepare(mutant, database_url))
+
+
+def _parts(text: str) -> list[str]:
+    """The shared parts that a script asks for."""
+    wanted = next((line for line in text.splitlines() if line.startswith("-- with: ")), "")
+    return wanted.removeprefix("-- with: ").split(", ")
