@@ -61,7 +61,7 @@ class DealDesk:
         check_prices(new.price, new.list_price, currency=self._currency)
         check_window(new.starts_at, new.ends_at)
         check_units("allotment", new.allotment)
-        check_units("safetyStock", new.safety_stock)
+        check_units("safetyStock", new.safety_stock, besides=new.allotment)
         check_limit(new.purchase_limit)
         category = await self._catalogue.category_of(new.product_id)
         if category is None:
@@ -98,6 +98,8 @@ class DealDesk:
             page = LedgerPage(now=now)
             deals = await lock_deals(connection, [deal_id])
             page.move(deals[deal_id], "OPENED", new.allotment, actor=actor, note="created")
+            if new.safety_stock:
+                page.move(deals[deal_id], "WITHHELD", new.safety_stock, actor=actor)
             await page.write(connection)
         try:
             await self._gatekeeper.rebuild(deal_id, above=0)

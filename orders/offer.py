@@ -55,10 +55,10 @@ def check_window(starts_at: datetime, ends_at: datetime) -> None:
         raise InvalidInput("endsAt", f"A deal is open for at most {LONGEST_DEAL.days} days.")
 
 
-def check_units(field: str, units: int) -> None:
-    """Refuse a number of units below 0 or beyond any stock."""
-    if not 0 <= units <= MOST_UNITS:
-        raise InvalidInput(field, f"0 to {MOST_UNITS} units.")
+def check_units(field: str, units: int, *, besides: int = 0) -> None:
+    """Refuse a number of units below 0 or, with those besides them, beyond any stock."""
+    if not 0 <= units <= MOST_UNITS - besides:
+        raise InvalidInput(field, f"0 to {MOST_UNITS - besides} units.")
 
 
 def check_limit(purchase_limit: int) -> None:

@@ -11,10 +11,10 @@ from inventory.stock import Counters, Stock
 from kit.clock import Clock
 from kit.ids import is_id, new_id
 from notifications.announcements import Announcer
-from orders import jobs
 from orders.dealbook import DealBook
 from orders.errors import OUT_OF_REACH, InvalidInput, NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
+from orders.giving import hand_over, stage_gift
 from orders.ledger import Connection, LedgerPage, LockedDeal, lock_deals
 from orders.offer import MOST_UNITS
 from orders.text import check_line
@@ -68,34 +68,15 @@ class Restocking:
         return deal_id
 
     async def _raise(self, deal_id: str, units: int, *, note: str, actor: str) -> None:
-        operation_id = new_id("req")
         async with self._pool.acquire() as connection, connection.transaction():
             deal = await _lock(connection, deal_id)
-            if deal.allotment + units > MOST_UNITS:
+            if deal.allotment + deal.safety_stock + units > MOST_UNITS:
                 raise InvalidInput("delta", f"A deal has at most {MOST_UNITS} units.")
             page = LedgerPage(now=self._clock.now())
             page.move(deal, "RAISED", units, actor=actor, note=note)
             await page.write(connection)
-            message = {
-                "deal_id": deal_id,
-                "delta": units,
-                "epoch": deal.epoch,
-                "operation_id": operation_id,
-                "ledger_seq": deal.ledger_seq,
-            }
-            await jobs.stage(connection, jobs.STOCK_ADDED, message)
-        # The job makes it sure; telling the gate now makes it quick. The gate applies it once.
-        try:
-            counters = await self._stock.adjust_stock(
-                deal_id,
-                units,
-                epoch=deal.epoch,
-                operation_id=operation_id,
-                ledger_seq=deal.ledger_seq,
-            )
-            await self._gatekeeper.announce(counters)
-        except (StaleEpoch, RedisError, OSError) as error:
-            log.warning("gate_told_later", deal_id=deal_id, error=repr(error))
+            gift = await stage_gift(connection, deal, units)
+        await hand_over(gift, stock=self._stock, gatekeeper=self._gatekeeper)
 
     async def _lower(self, deal_id: str, units: int, *, note: str, actor: str) -> None:
         operation_id = new_id("req")

@@ -160,6 +160,20 @@ class DealDeskMutation:
         )
         return await _saved(info, adjusted)
 
+    @mutation("Put withheld units on sale, at most what is withheld. Operators only.")
+    async def release_safety_stock(
+        self,
+        info: Info,
+        deal_id: DealId,
+        units: Annotated[int, strawberry.argument(description="How many, at least 1.")],
+    ) -> DealResult:
+        """Move units from the safety stock to the allotment."""
+        operator = await info.context.operator()
+        released = await info.context.resources.safety_stock.release(
+            deal_id, units, actor=operator.user_id
+        )
+        return await _saved(info, released)
+
 
 async def _saved(info: Info, deal_id: str) -> DealSaved:
     info.context.loaders.forget()

@@ -228,6 +228,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
             gatekeeper=gatekeeper,
             settlement=settlement,
             intents=intents,
+            adoption=adoption,
             dealdesk=dealdesk,
         ),
         sweeps=Sweeps(

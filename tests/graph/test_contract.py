@@ -28,7 +28,6 @@ COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 LATER = {
     "SaleReport",
     "Query.saleReport",
-    "Mutation.releaseSafetyStock",
 }
 
 

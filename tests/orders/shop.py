@@ -45,6 +45,7 @@ class Shop:
         price: int = 1_500,
         starts_in: float = -60,
         ends_in: float = 3_600,
+        withheld: int = 0,
     ) -> str:
         now = self.resources.clock.now()
         return await self.resources.dealdesk.create(
@@ -56,6 +57,7 @@ class Shop:
                 starts_at=now + timedelta(seconds=starts_in),
                 ends_at=now + timedelta(seconds=ends_in),
                 allotment=allotment,
+                safety_stock=withheld,
                 purchase_limit=limit,
             ),
             actor=ACTOR,

@@ -31,6 +31,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "EndDeal": {"dealId": "deal_"},
     "DeleteDeal": {"dealId": "deal_"},
     "AdjustStock": {"input": {"dealId": "deal_", "delta": 1, "reason": "r"}},
+    "ReleaseSafetyStock": {"dealId": "deal_", "units": 1},
     "RefundOrder": {"input": {"orderId": "ord_", "reason": "r"}},
 }
 
@@ -145,6 +146,7 @@ async def test_a_deal_that_started_in_the_past_is_live_at_once(
         {"allotment": -1},
         {"allotment": 2_000_000_000},
         {"safetyStock": -1},
+        {"safetyStock": 9_999_996},
         {"purchaseLimit": 0},
     ],
 )
