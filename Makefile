@@ -7,12 +7,13 @@ SOURCES := admission auth demo graph inventory kit loaders models notifications 
            resolvers runtime sandbox subscriptions
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema clean installed installed-dev
+.PHONY: help up test check faults schema clean installed installed-dev
 
 help:
 	@echo "make up      the whole sale on this machine, at http://127.0.0.1:8000; Ctrl-C stops it"
 	@echo "make test    the tests, on servers of their own"
 	@echo "make check   linters, types, layers, spelling, then the tests"
+	@echo "make faults  harm a running sale in every known way, and check what is left"
 	@echo "make schema  write schema.graphql anew"
 	@echo "make clean   remove the virtual environment and all data of make up"
 
@@ -33,6 +34,10 @@ check: installed-dev
 	 "apt-get install lua-check"; fi
 	$(BIN)/codespell
 	@$(BIN)/python -m pytest
+
+# Every scenario and every mutant once; more seeds: $(BIN)/python -m tests.faults run --all --seeds 20
+faults: installed-dev
+	@$(BIN)/python -m pytest -m faults tests/faults
 
 schema: installed-dev
 	$(BIN)/flashsale schema > schema.graphql.new

@@ -20,7 +20,7 @@ class SaleShape:
     variables, above those of environment.py. `redis_persistent`: Valkey writes its log to disk.
     """
 
-    buyers: int = 40
+    buyers: int = 30
     deals: int = 3
     allotment: int = 12
     purchase_limit: int = 2

@@ -198,10 +198,10 @@ class Stack:
 
     def _flashsale(self, name: str, ready: Ready, *words: str) -> Program:
         # The provider is no part of the product: nothing is taken out of it.
-        harmed = self.shape.launch and words[0] != "sandbox"
+        module = "runtime" if words[0] == "sandbox" else "tests.faults.launch"
         program = Program(
             name,
-            [sys.executable, "-m", "tests.faults.launch" if harmed else "runtime", *words],
+            [sys.executable, "-m", module, *words],
             folder=self.folder,
             environment=self.environment,
             ready=ready,
