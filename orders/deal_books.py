@@ -67,7 +67,7 @@ async def read_books(pool: asyncpg.Pool, deal_id: str, *, most: int) -> DealBook
         deal = await connection.fetchrow(sql("gate_deal"), deal_id)
         if deal is None:
             return None
-        rows = await connection.fetch(f"{sql('gate_orders')} LIMIT {most + 1:d}", deal_id)
+        rows = await connection.fetch(sql("gate_orders"), deal_id, most + 1)
         waiting = await connection.fetch(sql("gate_messages"), deal_id)
     orders = {
         row["order_id"]: BookedOrder(

@@ -229,7 +229,7 @@ async def _read_snapshot(
     deal = await connection.fetchrow(sql("gate_deal"), deal_id)
     if deal is None:
         return None
-    orders = await connection.fetch(sql("gate_orders"), deal_id)
+    orders = await connection.fetch(sql("gate_orders"), deal_id, None)
     buyers = await connection.fetch(
         "SELECT user_id, units FROM deal_buyers WHERE deal_id = $1 AND units > 0", deal_id
     )

@@ -11,6 +11,7 @@ from inventory.errors import StaleEpoch
 from inventory.stock import Settled, Stock
 from kit.money import Money
 from orders import jobs
+from orders.adoption import Adoption
 from orders.dealdesk import DealDesk
 from orders.drafts import CLAIMED, FREED, FREED_AGAIN, SOLD, SOLD_AGAIN
 from orders.errors import NotFound, TryLater
@@ -34,6 +35,7 @@ class JobHandlers:
         gatekeeper: Gatekeeper,
         settlement: Settlement,
         intents: Intents,
+        adoption: Adoption,
         dealdesk: DealDesk,
     ) -> None:
         self._pool = pool
@@ -41,6 +43,7 @@ class JobHandlers:
         self._gatekeeper = gatekeeper
         self._settlement = settlement
         self._intents = intents
+        self._adoption = adoption
         self._dealdesk = dealdesk
 
     async def orders_placed(self, payload: dict[str, Any]) -> None:
@@ -103,6 +106,9 @@ class JobHandlers:
         if event is None:
             return
         if event["user_id"] and event["order_id"]:
+            await self._adoption.adopt_unknown(
+                event["user_id"], event["order_id"], event["intent_id"]
+            )
             charged = _charged(orjson.loads(event["payload"]))
             if charged is not None:
                 await self._settlement.review_unless(
