@@ -77,7 +77,7 @@ class Reconciliation:
             look = await self._watch.look_again(deal_id, most=MOST_LIVE)
             if look is not None and look.drifts:
                 found += len(look.drifts)
-                await self._watch.mend(look)
+                await self._mend_gate(look)
         return found
 
     async def reconcile_orders(self) -> int:
@@ -132,6 +132,9 @@ class Reconciliation:
         if not mend:
             return [Finding(drift, mended=False) for drift in found]
         await self._mend_all(of_money, gates)
+        for look in looks:
+            if look is not None and not look.drifts:
+                await self._driftbook.close_gone(look.deal_id, ())
         still = await self._driftbook.open_keys()
         return [Finding(drift, mended=drift.key not in still) for drift in found]
 
@@ -142,10 +145,7 @@ class Reconciliation:
             await self._mend(drift)
         await self._driftbook.close_settled()
         for look in gates:
-            try:
-                await self._watch.mend(look)
-            except _CANNOT_NOW as error:
-                log.warning("drift_left", deal_id=look.deal_id, error=repr(error))
+            if not await self._mend_gate(look):
                 continue
             after = await self._watch.look(look.deal_id, most=MOST_ON_DEMAND)
             if after is not None:
@@ -161,6 +161,14 @@ class Reconciliation:
         keys = {(drift.key, drift.units) for drift in first.drifts}
         still = [drift for drift in second.drifts if (drift.key, drift.units) in keys]
         return Look(first.deal_id, second.epoch, still)
+
+    async def _mend_gate(self, look: Look) -> bool:
+        """Mend a gate; False where it cannot be done now, and the differences stay open."""
+        try:
+            return await self._watch.mend(look)
+        except _CANNOT_NOW as error:
+            log.warning("drift_left", deal_id=look.deal_id, error=repr(error))
+            return False
 
     async def _mend(self, drift: Drift) -> None:
         """Mend what concerns one order; what cannot be done now stays open."""

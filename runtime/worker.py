@@ -65,6 +65,12 @@ async def work(resources: Resources, stop: asyncio.Event) -> None:
             (5.0, sweeps.poll_payments),
             (10.0, sweeps.release_stale_claims),
             (5.0, sweeps.requeue_failed),
+            (2.0, resources.reconciliation.reconcile_live),
+            (30.0, resources.reconciliation.reconcile_orders),
+            (60.0, resources.reconciliation.reconcile_intents),
+            (60.0, resources.pruning.close_gates),
+            (60.0, resources.pruning.prune_sessions),
+            (60.0, resources.pruning.prune_keys),
         ):
             group.create_task(_sweep(sweep, every_seconds, stop), name=sweep.__name__)
     log.info("worker_stopped")

@@ -1,4 +1,4 @@
-"""Commands that work on the stores and end: migrate, seed, reconcile, verify, schema."""
+"""Commands that work on the stores and end: migrate, seed, verify, schema."""
 
 import asyncio
 from pathlib import Path
@@ -54,16 +54,6 @@ def seed(
         made = asyncio.run(_seed_buyers(settings, buyers))
         tokens.write_text("".join(f"{token}\n" for token in made))
         typer.echo(f"{len(made)} buyers; their tokens are in {tokens}.")
-
-
-@commands.command()
-def reconcile() -> None:
-    """Look once for whatever the worker sees to: lost gates, stale claims, silent payments."""
-    settings = command_settings()
-    require_payments(settings)
-    configure_logs(settings.log_level)
-    for name, count in asyncio.run(_reconcile(settings)).items():
-        typer.echo(f"{name}: {count}")
 
 
 @commands.command()
@@ -126,21 +116,6 @@ async def _seed_buyers(settings: Settings, buyers: int) -> list[str]:
 
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=2) as pool:
         return await seed_buyers(pool, buyers=buyers, session_days=settings.session_days)
-
-
-async def _reconcile(settings: Settings) -> dict[str, int]:
-    await check_stores(settings, migrated=True)
-    from runtime.resources import open_resources  # noqa: PLC0415 - start quickly
-
-    async with open_resources(settings) as resources:
-        sweeps = resources.sweeps
-        return {
-            "gates opened again": await sweeps.open_gates(),
-            "holds lapsed": await sweeps.lapse_holds(),
-            "stale claims given up": await sweeps.release_stale_claims(),
-            "unpaid orders expiring": await sweeps.expire_orders(),
-            "payments asked about": await sweeps.poll_payments(),
-        }
 
 
 async def _verify(settings: Settings, deal_id: str | None) -> tuple[int, int]:
