@@ -17,6 +17,7 @@ from notifications import notices
 from orders import jobs
 from orders.errors import OUT_OF_REACH, TryLater
 from payments.errors import ProviderUnreachable
+from runtime.job_driver import ListensFirst
 from runtime.resources import Resources, open_resources
 
 log = structlog.get_logger()
@@ -126,7 +127,7 @@ def _again(job: Job, error: Exception) -> RetryRequested:
 async def _queue(resources: Resources, stop: asyncio.Event) -> None:
     """Run the queue; when its connection is lost, start it anew."""
     while not stop.is_set():
-        queuer = PgQueuer.from_asyncpg_pool(resources.pool)
+        queuer = PgQueuer(ListensFirst(resources.pool))
         register(queuer, resources)
         running = asyncio.create_task(
             queuer.run(
