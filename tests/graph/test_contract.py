@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pytest
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
-    Undefined,
     build_schema,
     is_introspection_type,
     is_specified_scalar_type,
+    print_ast,
 )
 
 from graph import schema as ours
@@ -59,11 +61,11 @@ def promises(schema: GraphQLSchema) -> set[str]:
                 lines.add(f"{each.name}.{name}: {field.type}")
                 for argument, given in field.args.items():
                     lines.add(f"{each.name}.{name}({argument}: {given.type})")
-                    lines.add(f"{each.name}.{name}({argument} = {default(given.default_value)})")
+                    lines.add(f"{each.name}.{name}({argument} = {default(given)})")
         elif isinstance(each, GraphQLInputObjectType):
             for name, value in each.fields.items():
                 lines.add(f"{each.name}.{name}: {value.type}")
-                lines.add(f"{each.name}.{name} = {default(value.default_value)}")
+                lines.add(f"{each.name}.{name} = {default(value)}")
         elif isinstance(each, GraphQLEnumType):
             lines |= {f"{each.name}.{value}" for value in each.values}
         elif isinstance(each, GraphQLUnionType):
@@ -71,9 +73,12 @@ def promises(schema: GraphQLSchema) -> set[str]:
     return lines
 
 
-def default(value: object) -> object:
+def default(given: GraphQLArgument | GraphQLInputField) -> str:
     """No default, and null where null is allowed, are the same to a client."""
-    return None if value is Undefined else value
+    if given.default is None:
+        return "null"
+    assert given.default.literal is not None
+    return print_ast(given.default.literal)
 
 
 def is_later(promise: str) -> bool:
@@ -105,11 +110,11 @@ def required(schema: GraphQLSchema) -> Iterator[str]:
         if isinstance(each, GraphQLObjectType):
             for name, field in each.fields.items():
                 for argument, given in field.args.items():
-                    if str(given.type).endswith("!") and given.default_value is Undefined:
+                    if str(given.type).endswith("!") and given.default is None:
                         yield f"{each.name}.{name}({argument})"
         elif isinstance(each, GraphQLInputObjectType):
             for name, value in each.fields.items():
-                if str(value.type).endswith("!") and value.default_value is Undefined:
+                if str(value.type).endswith("!") and value.default is None:
                     yield f"{each.name}.{name}"
 
 
