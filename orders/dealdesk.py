@@ -18,7 +18,15 @@ from orders.dealbook import DealBook
 from orders.errors import InvalidInput, NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
 from orders.ledger import Connection, LedgerPage, LockedDeal, lock_deals
-from orders.offer import NewDeal, check_limit, check_prices, check_units, check_window
+from orders.offer import (
+    NewDeal,
+    ReleaseRule,
+    check_limit,
+    check_prices,
+    check_release,
+    check_units,
+    check_window,
+)
 from orders.phases import phase_of
 from orders.text import check_line
 
@@ -63,6 +71,7 @@ class DealDesk:
         check_units("allotment", new.allotment)
         check_units("safetyStock", new.safety_stock, besides=new.allotment)
         check_limit(new.purchase_limit)
+        check_release(new.release, new.ends_at)
         category = await self._catalogue.category_of(new.product_id)
         if category is None:
             raise NotFound("product")
@@ -72,8 +81,8 @@ class DealDesk:
             await connection.execute(
                 "INSERT INTO deals (id, product_id, category, title, price_minor,"
                 " list_price_minor, currency, discount_percent, starts_at, ends_at,"
-                " purchase_limit, created_at, updated_at)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+                " purchase_limit, created_at, updated_at, release_when_sold_out, release_at)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14)",
                 deal_id,
                 new.product_id,
                 category,
@@ -89,6 +98,8 @@ class DealDesk:
                 new.ends_at,
                 new.purchase_limit,
                 now,
+                new.release.when_sold_out,
+                new.release.at,
             )
             await connection.execute(
                 "INSERT INTO deal_stock (deal_id, allotment, safety_stock) VALUES ($1, 0, $2)",
@@ -118,13 +129,14 @@ class DealDesk:
         starts_at: datetime | None = None,
         ends_at: datetime | None = None,
         purchase_limit: int | None = None,
+        release: ReleaseRule | None = None,
     ) -> str:
         """Change what is given; checkouts keep the prices they fixed. May be repeated.
 
         Raises:
             NotFound, InvalidInput: nothing was written.
         """
-        changes = (title, price, list_price, starts_at, ends_at, purchase_limit)
+        changes = (title, price, list_price, starts_at, ends_at, purchase_limit, release)
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lock(connection, deal_id)
             if all(change is None for change in changes):
@@ -135,6 +147,9 @@ class DealDesk:
             price = price or Money(row["price_minor"], currency)
             list_price = list_price or Money(row["list_price_minor"], currency)
             starts_at = starts_at or row["starts_at"]
+            rule = release or ReleaseRule(row["release_when_sold_out"], row["release_at"])
+            if release or ends_at:
+                check_release(rule, ends_at or row["ends_at"])
             ends_at = ends_at or row["ends_at"]
             purchase_limit = row["purchase_limit"] if purchase_limit is None else purchase_limit
             check_prices(price, list_price, currency=self._currency)
@@ -143,6 +158,7 @@ class DealDesk:
             await connection.execute(
                 "UPDATE deals SET title = $2, price_minor = $3, list_price_minor = $4,"
                 " discount_percent = $5, starts_at = $6, ends_at = $7, purchase_limit = $8,"
+                " release_when_sold_out = $9, release_at = $10,"
                 " revision = revision + 1, updated_at = now() WHERE id = $1",
                 deal_id,
                 row["title"] if title is None else check_line("title", title, most=200),
@@ -154,6 +170,8 @@ class DealDesk:
                 starts_at,
                 ends_at,
                 purchase_limit,
+                rule.when_sold_out,
+                rule.at,
             )
             await jobs.stage(connection, jobs.DEAL_CHANGED, {"deal_id": deal_id})
         await self._tell_now(deal_id)

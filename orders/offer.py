@@ -13,6 +13,17 @@ LONGEST_DEAL = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseRule:
+    """When all units that a deal withholds go on sale by themselves; neither: never."""
+
+    when_sold_out: bool = False
+    at: datetime | None = None
+
+
+NO_RULE = ReleaseRule()
+
+
+@dataclass(frozen=True, slots=True)
 class NewDeal:
     """What an operator gives to open a deal. `starts_at` may lie in the past: live at once."""
 
@@ -25,6 +36,7 @@ class NewDeal:
     allotment: int
     safety_stock: int = 0
     purchase_limit: int = 2
+    release: ReleaseRule = NO_RULE
 
 
 def limit_at_gate(purchase_limit: int, price_minor: int) -> int:
@@ -59,6 +71,12 @@ def check_units(field: str, units: int, *, besides: int = 0) -> None:
     """Refuse a number of units below 0 or, with those besides them, beyond any stock."""
     if not 0 <= units <= MOST_UNITS - besides:
         raise InvalidInput(field, f"0 to {MOST_UNITS - besides} units.")
+
+
+def check_release(rule: ReleaseRule, ends_at: datetime) -> None:
+    """Refuse a time for the safety stock that would never come."""
+    if rule.at is not None and rule.at >= ends_at:
+        raise InvalidInput("safetyStockRelease", "Safety stock is released before the deal ends.")
 
 
 def check_limit(purchase_limit: int) -> None:

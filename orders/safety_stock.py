@@ -1,5 +1,8 @@
 """Safety stock: units withheld from sale, released by an operator or by the deal's rule."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import asyncpg
 import structlog
 
@@ -11,8 +14,15 @@ from orders.errors import InvalidInput, NotFound
 from orders.gatekeeper import Gatekeeper
 from orders.giving import Gift, hand_over, stage_gift
 from orders.ledger import Connection, LedgerPage, LockedDeal, lock_deals
+from orders.phases import phase_of
+from orders.statements import sql
 
 log = structlog.get_logger()
+
+# Who releases when nobody does, as the ledger names them.
+RULE: Final = "rule"
+# Deals in one round trip to the gate; a pass goes on until it has seen all of them.
+_DEALS_AT_A_TIME: Final = 200
 
 
 class SafetyStock:
@@ -51,6 +61,71 @@ class SafetyStock:
             gift = await self._move(connection, deal, units, actor=actor, note="")
         await self._tell(gift, actor=actor)
         return deal_id
+
+    async def release_safety_stock(self) -> int:
+        """Release all that live deals withhold and their rules let go; how many deals did so.
+
+        Sold out is what the gate says: no unit may be held now. A gate of another epoch than
+        Postgres has says nothing. May be repeated, and by several workers at once: each deal is
+        released by one of them.
+
+        Raises:
+            redis.RedisError: what was due by time is released; repeat for the rest.
+        """
+        released = 0
+        waiting: dict[str, int] = {}
+        last = ""
+        while page := await self._pool.fetch(
+            sql("deals_to_release"), last, self._clock.now(), _DEALS_AT_A_TIME
+        ):
+            last = page[-1]["id"]
+            for deal in page:
+                if deal["due"]:
+                    released += await self._release_by_rule(deal["id"])
+                else:
+                    waiting[deal["id"]] = deal["epoch"]
+        for deal_id in await self._sold_out(waiting):
+            released += await self._release_by_rule(deal_id, sold_out_in=waiting[deal_id])
+        return released
+
+    async def _sold_out(self, epochs: Mapping[str, int]) -> list[str]:
+        """Those of the deals whose gate, of this epoch, has no unit to hold."""
+        found: list[str] = []
+        deal_ids = list(epochs)
+        for start in range(0, len(deal_ids), _DEALS_AT_A_TIME):
+            counters = await self._stock.read(deal_ids[start : start + _DEALS_AT_A_TIME])
+            found += [
+                deal_id
+                for deal_id, at_gate in counters.items()
+                if at_gate is not None
+                and at_gate.available == 0
+                and at_gate.epoch == epochs[deal_id]
+            ]
+        return found
+
+    async def _release_by_rule(self, deal_id: str, *, sold_out_in: int | None = None) -> bool:
+        """Release all that a deal withholds if its rule, read under the lock, still says so.
+
+        `sold_out_in` is the epoch of the gate that had no unit left.
+        """
+        now = self._clock.now()
+        async with self._pool.acquire() as connection, connection.transaction():
+            deal = (await lock_deals(connection, [deal_id])).get(deal_id)
+            if deal is None or deal.safety_stock == 0 or phase_of(deal, now) != "LIVE":
+                return False
+            rule = await connection.fetchrow(
+                "SELECT release_when_sold_out, release_at FROM deals WHERE id = $1", deal_id
+            )
+            assert rule is not None
+            if rule["release_at"] is not None and rule["release_at"] <= now:
+                why = "its time came"
+            elif rule["release_when_sold_out"] and sold_out_in == deal.epoch:
+                why = "sold out"
+            else:
+                return False
+            gift = await self._move(connection, deal, deal.safety_stock, actor=RULE, note=why)
+        await self._tell(gift, actor=RULE)
+        return True
 
     async def _move(
         self, connection: Connection, deal: LockedDeal, units: int, *, actor: str, note: str

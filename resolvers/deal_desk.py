@@ -7,7 +7,7 @@ import strawberry
 
 from graph.context import Info
 from orders.errors import NotFound as NoSuchDeal
-from orders.offer import NewDeal
+from orders.offer import NO_RULE, NewDeal, ReleaseRule
 from resolvers.deals import Deal, DealId, find_deal
 from resolvers.described import mutation
 from resolvers.money import MoneyInput
@@ -26,6 +26,22 @@ DealResult: TypeAlias = Annotated[
 ]
 
 
+@strawberry.input(
+    description="When all withheld units of a live deal go on sale by themselves; neither: never."
+)
+class SafetyStockReleaseInput:
+    when_sold_out: bool = strawberry.field(
+        default=False, description="As soon as no unit may be held, be it for a moment."
+    )
+    at: datetime | None = strawberry.field(
+        default=None, description="At this time, before the deal ends; null: at none."
+    )
+
+    def rule(self) -> ReleaseRule:
+        """The rule as the desk takes it."""
+        return ReleaseRule(when_sold_out=self.when_sold_out, at=self.at)
+
+
 @strawberry.input(description="A new deal.")
 class CreateDealInput:
     product_id: strawberry.ID = strawberry.field(description="What is sold.")
@@ -40,6 +56,9 @@ class CreateDealInput:
     )
     purchase_limit: int = strawberry.field(
         default=2, description="The most units one buyer may hold and buy."
+    )
+    safety_stock_release: SafetyStockReleaseInput | None = strawberry.field(
+        default=None, description="Null: withheld units wait for releaseSafetyStock."
     )
 
 
@@ -57,6 +76,9 @@ class UpdateDealInput:
     ends_at: datetime | None = strawberry.field(default=None, description="When it closes.")
     purchase_limit: int | None = strawberry.field(
         default=None, description="The most units one buyer may hold and buy."
+    )
+    safety_stock_release: SafetyStockReleaseInput | None = strawberry.field(
+        default=None, description="The whole rule; {} withholds until releaseSafetyStock."
     )
 
 
@@ -91,6 +113,7 @@ class DealDeskMutation:
             allotment=given.allotment,
             safety_stock=given.safety_stock,
             purchase_limit=given.purchase_limit,
+            release=rule.rule() if (rule := given.safety_stock_release) else NO_RULE,
         )
         created = await info.context.resources.dealdesk.create(new, actor=operator.user_id)
         return await _saved(info, created)
@@ -113,6 +136,7 @@ class DealDeskMutation:
             starts_at=given.starts_at,
             ends_at=given.ends_at,
             purchase_limit=given.purchase_limit,
+            release=rule.rule() if (rule := given.safety_stock_release) else None,
         )
         return await _saved(info, updated)
 

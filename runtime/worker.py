@@ -61,6 +61,7 @@ async def work(resources: Resources, stop: asyncio.Event) -> None:
             (0.5, sweeps.lapse_holds),
             (1.0, sweeps.open_gates),
             (1.0, sweeps.expire_orders),
+            (1.0, resources.safety_stock.release_safety_stock),
             (2.0, sweeps.repeat_stock),
             (5.0, sweeps.notice_holds),
             (5.0, sweeps.poll_payments),

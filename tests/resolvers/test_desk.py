@@ -148,6 +148,7 @@ async def test_a_deal_that_started_in_the_past_is_live_at_once(
         {"safetyStock": -1},
         {"safetyStock": 9_999_996},
         {"purchaseLimit": 0},
+        {"safetyStockRelease": {"at": "2100-01-01T00:00:00Z"}},
     ],
 )
 async def test_a_deal_that_cannot_be_is_refused(operator: Asker, changes: dict[str, Any]) -> None:
@@ -229,3 +230,48 @@ async def test_stock_is_adjusted_but_never_below_what_is_held(
     assert await shop.rows(deal_id) == (2, 0, 0)
     await shop.work()
     await shop.prove(deal_id)
+
+
+async def test_safety_stock_is_released_by_an_operator(operator: Asker, shop: Shop) -> None:
+    deal_id = await shop.deal(allotment=5, withheld=4)
+
+    async def release(units: int) -> Any:
+        return await operator.run("ReleaseSafetyStock", dealId=deal_id, units=units)
+
+    assert (await release(0))["code"] == "INVALID_INPUT"
+    assert (await release(5))["code"] == "INVALID_INPUT"
+    assert (await release(3))["deal"]["stock"]["available"] == 8
+    assert (await release(2))["code"] == "INVALID_INPUT"
+    assert await shop.rows(deal_id) == (8, 0, 0)
+    actor = await shop.resources.pool.fetchval(
+        "SELECT actor FROM stock_ledger WHERE deal_id = $1 AND reason = 'RELEASED'", deal_id
+    )
+    assert actor == operator.user_id
+
+
+@pytest.mark.parametrize("when", ["created", "updated"])
+@pytest.mark.parametrize("rule", [{"whenSoldOut": True}, {"at": at(seconds=-1)}])
+async def test_a_rule_releases_safety_stock(
+    operator: Asker, shop: Shop, when: str, rule: dict[str, Any]
+) -> None:
+    product_id = (await new_product(operator))["product"]["id"]
+    given: dict[str, Any] = {"allotment": 0, "safetyStock": 4}
+    if when == "created":
+        given["safetyStockRelease"] = rule
+    deal_id = (await new_deal(operator, product_id, **given))["deal"]["id"]
+    if when == "updated":
+        assert await shop.resources.safety_stock.release_safety_stock() == 0
+        changes = {"dealId": deal_id, "safetyStockRelease": rule}
+        assert (await operator.run("UpdateDeal", input=changes))["__typename"] == "DealSaved"
+    assert await shop.resources.safety_stock.release_safety_stock() == 1
+    assert await shop.counters(deal_id) == (4, 0, 0)
+
+
+async def test_a_rule_is_taken_back_by_an_empty_one(operator: Asker, shop: Shop) -> None:
+    product_id = (await new_product(operator))["product"]["id"]
+    given = {"allotment": 0, "safetyStock": 4, "safetyStockRelease": {"whenSoldOut": True}}
+    deal_id = (await new_deal(operator, product_id, **given))["deal"]["id"]
+    changes = {"dealId": deal_id, "safetyStockRelease": {}}
+    assert (await operator.run("UpdateDeal", input=changes))["__typename"] == "DealSaved"
+    assert await shop.resources.safety_stock.release_safety_stock() == 0
+    assert await shop.counters(deal_id) == (0, 0, 0)
