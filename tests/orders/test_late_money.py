@@ -136,16 +136,21 @@ async def test_late_money_goes_back_when_the_buyer_has_enough_by_now(shop: Shop)
     await shop.prove(deal_id)
 
 
-async def test_postgres_has_the_last_word_on_late_units(shop: Shop) -> None:
-    deal_id, user_id = await shop.deal(), buyer()
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "UPDATE deal_buyers SET units = 2 WHERE deal_id = $1",
+        "UPDATE deal_stock SET claimed = allotment WHERE deal_id = $1",
+    ],
+)
+async def test_postgres_has_the_last_word_on_late_units(shop: Shop, wrong: str) -> None:
+    deal_id, user_id = await shop.deal(limit=2), buyer()
     order = await cancelled(shop, user_id, deal_id)
-    await shop.resources.pool.execute("UPDATE deals SET purchase_limit = 1 WHERE id = $1", deal_id)
-    await shop.resources.pool.execute(
-        "UPDATE deal_buyers SET units = 1 WHERE deal_id = $1", deal_id
-    )
+    await shop.resources.pool.execute(wrong, deal_id)
+    before = await shop.rows(deal_id)
     await pays_late(shop, order).settle(user_id, order.id, intent_id="pi_1")
     assert await row(shop, order) == ("REFUND_PENDING", 5, False, None)
-    assert await shop.rows(deal_id) == (10, 0, 0)
+    assert await shop.rows(deal_id) == before
     assert await shop.counters(deal_id) == (9, 1, 0)
     await tell_gates(shop)
     assert await shop.counters(deal_id) == (10, 0, 0)
