@@ -112,8 +112,7 @@ class Reconciliation:
     ) -> list[Finding]:
         """Compare everything, or what concerns one deal, and mend it; without `mend` reads only.
 
-        Every difference is looked at twice. What is mended by a job (a claim given up) is told as
-        left until a worker has done it; the next run sees it gone.
+        Every difference is looked at twice. What a staged job will tell the gate counts as mended.
 
         Raises:
             ProviderUnreachable, redis.RedisError: a store or the provider is away; repeat.

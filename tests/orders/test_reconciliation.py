@@ -1,16 +1,32 @@
-"""Each class of drift is found, mended, written down once, and nothing healthy is touched."""
+"""Each class of drift at a gate is found, mended, written down once; what is well is left."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from inventory.keys import DealKeys
-from orders import gate_watch, reconciliation
-from orders.reconciliation import Finding
+from kit.clock import to_ms
+from orders import gate_watch, jobs, reconciliation
+from tests.orders.damage import (
+    change_the_limit,
+    claim_without_order,
+    forget_a_deadline,
+    healthy,
+    keep_freed_claim,
+    lose_a_sale,
+    lose_claim,
+    lose_the_gate,
+    miscount_a_buyer,
+    miscount_held,
+    offer_too_little,
+    offer_too_much,
+    open_drift,
+    reconcile,
+    reconciled,
+    run_ahead,
+    told,
+)
 from tests.orders.shop import ACTOR, Shop, buyer
-
-Told = list[tuple[str, int, bool]]
 
 
 @pytest.fixture(autouse=True)
@@ -20,141 +36,12 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "SECOND_LOOK_SECONDS", 0.0)
 
 
-async def reconcile(shop: Shop, deal_id: str, *, mend: bool = True) -> list[Finding]:
-    return await shop.resources.reconciliation.reconcile(
-        since=shop.resources.clock.now() - timedelta(hours=1), deal_id=deal_id, mend=mend
-    )
-
-
-def told(findings: Sequence[Finding]) -> Told:
-    return [(found.drift.kind.value, found.drift.units, found.mended) for found in findings]
-
-
-async def hset(shop: Shop, deal_id: str, key: str, field: str, value: str | int) -> None:
-    """Damage a gate by hand."""
-    await shop.resources.redis.hset(getattr(DealKeys(deal_id), key), field, str(value))
-
-
-async def open_drift(shop: Shop, deal_id: str) -> int:
-    count: int = await shop.resources.pool.fetchval(
-        "SELECT count(*) FROM drift WHERE deal_id = $1 AND repaired_at IS NULL", deal_id
-    )
-    return count
-
-
-async def reconciled(shop: Shop, deal_id: str) -> list[tuple[str, int]]:
-    """The entries of the deal's ledger that reconciliation wrote."""
-    rows = await shop.resources.pool.fetch(
-        "SELECT note, units FROM stock_ledger WHERE deal_id = $1 AND reason = 'RECONCILED'"
-        " ORDER BY seq",
-        deal_id,
-    )
-    return [(row["note"], row["units"]) for row in rows]
-
-
-async def paid(shop: Shop, deal_id: str, *, quantity: int = 1) -> str:
-    order = await shop.order(buyer(), deal_id, quantity=quantity)
-    await shop.pay(order)
-    await shop.resources.settlement.settle(order.user_id, order.id)
-    await shop.work()
-    return order.id
-
-
-async def healthy(shop: Shop) -> str:
-    """A deal with holds, a claim, sales, a cancelled order, more and fewer units, a pause."""
-    deal_id = await shop.deal(allotment=20)
-    await paid(shop, deal_id, quantity=2)
-    await shop.order(buyer(), deal_id)
-    cancelled = await shop.order(buyer(), deal_id)
-    await shop.resources.cancelling.cancel(cancelled.user_id, cancelled.id)
-    await shop.resources.carts.add(buyer(), deal_id=deal_id, quantity=2, key=None)
-    await shop.checkout(buyer(), deal_id)
-    await shop.resources.restocking.adjust_stock(deal_id, 3, reason="found", actor=ACTOR)
-    await shop.resources.restocking.adjust_stock(deal_id, -1, reason="broke", actor=ACTOR)
-    await shop.work()
-    return deal_id
-
-
 async def test_a_healthy_deal_has_no_drift(shop: Shop) -> None:
     deal_id = await healthy(shop)
     assert await reconcile(shop, deal_id) == []
     await shop.resources.gatekeeper.recount(deal_id, above=(await shop.stock(deal_id)).epoch)
     assert await reconcile(shop, deal_id) == []
     assert await reconciled(shop, deal_id) == []
-
-
-async def lose_claim(shop: Shop, deal_id: str) -> None:
-    """A server came back with a memory from before the order, under the same epoch."""
-    order = await shop.order(buyer(), deal_id, quantity=2)
-    await shop.work()
-    keys = DealKeys(deal_id)
-    await shop.resources.redis.hdel(keys.claims, order.id)
-    await shop.resources.redis.hdel(keys.bought, order.user_id)
-    await shop.resources.redis.hincrby(keys.stock, "held", -2)
-    await shop.resources.redis.hincrby(keys.stock, "available", 2)
-
-
-async def keep_freed_claim(shop: Shop, deal_id: str) -> None:
-    """The message that frees an order was applied, and then the server forgot that."""
-    order = await shop.order(buyer(), deal_id, quantity=2)
-    claim = await shop.resources.redis.hget(DealKeys(deal_id).claims, order.id)
-    await shop.resources.cancelling.cancel(order.user_id, order.id)
-    await shop.work()
-    keys = DealKeys(deal_id)
-    await shop.resources.redis.hset(keys.claims, order.id, claim)
-    await shop.resources.redis.hset(keys.bought, order.user_id, 2)
-    await shop.resources.redis.hincrby(keys.stock, "held", 2)
-    await shop.resources.redis.hincrby(keys.stock, "available", -2)
-
-
-async def offer_too_much(shop: Shop, deal_id: str) -> None:
-    keys = DealKeys(deal_id)
-    await shop.resources.redis.hincrby(keys.stock, "allotment", 2)
-    await shop.resources.redis.hincrby(keys.stock, "available", 2)
-
-
-async def offer_too_little(shop: Shop, deal_id: str) -> None:
-    keys = DealKeys(deal_id)
-    await shop.resources.redis.hincrby(keys.stock, "allotment", -2)
-    await shop.resources.redis.hincrby(keys.stock, "available", -2)
-
-
-async def lose_a_sale(shop: Shop, deal_id: str) -> None:
-    order_id = await paid(shop, deal_id, quantity=2)
-    claim = await shop.resources.redis.hget(DealKeys(deal_id).claims, order_id)
-    assert claim is not None
-    await hset(shop, deal_id, "claims", order_id, str(claim).replace("|2|SOLD|", "|1|CLAIMED|"))
-    await shop.resources.redis.hincrby(DealKeys(deal_id).stock, "committed", -2)
-    await shop.resources.redis.hincrby(DealKeys(deal_id).stock, "held", 2)
-
-
-async def miscount_held(shop: Shop, deal_id: str) -> None:
-    await shop.resources.redis.hincrby(DealKeys(deal_id).stock, "held", 2)
-    await shop.resources.redis.hincrby(DealKeys(deal_id).stock, "available", -2)
-
-
-async def miscount_a_buyer(shop: Shop, deal_id: str) -> None:
-    await shop.order(user_id := buyer(), deal_id)
-    await shop.work()
-    await hset(shop, deal_id, "bought", user_id, 3)
-
-
-async def change_the_limit(shop: Shop, deal_id: str) -> None:
-    await hset(shop, deal_id, "stock", "limit", 99)
-
-
-async def forget_a_deadline(shop: Shop, deal_id: str) -> None:
-    await shop.resources.carts.add(user_id := buyer(), deal_id=deal_id, quantity=1, key=None)
-    await shop.resources.redis.zrem(DealKeys(deal_id).due, user_id)
-
-
-async def run_ahead(shop: Shop, deal_id: str) -> None:
-    """Postgres was restored: its epoch is older than the gate's."""
-    await shop.resources.pool.execute("UPDATE deals SET epoch = epoch - 1 WHERE id = $1", deal_id)
-
-
-async def lose_the_gate(shop: Shop, deal_id: str) -> None:
-    await shop.resources.redis.delete(*DealKeys(deal_id).all)
 
 
 Damage = Callable[[Shop, str], Awaitable[None]]
@@ -190,3 +77,99 @@ async def test_a_damaged_gate_is_found_and_counted_anew(
     assert size == units
     assert await reconcile(shop, deal_id) == []
     await shop.prove(deal_id)
+
+
+async def test_two_damages_are_one_ledger_entry_for_each_class(shop: Shop) -> None:
+    deal_id = await healthy(shop)
+    await lose_claim(shop, deal_id)
+    await lose_claim(shop, deal_id)
+    await change_the_limit(shop, deal_id)
+    assert sorted(told(await reconcile(shop, deal_id))) == [
+        ("COUNTER_DRIFT", 0, True),
+        ("LOST_HOLD", 2, True),
+        ("LOST_HOLD", 2, True),
+    ]
+    entries = [(note.partition(":")[0], units) for note, units in await reconciled(shop, deal_id)]
+    assert sorted(entries) == [("COUNTER_DRIFT", 0), ("LOST_HOLD", 4)]
+    await shop.prove(deal_id)
+
+
+async def test_a_crowded_deal_is_compared_by_its_sums(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "MOST_ON_DEMAND", 2)
+    deal_id = await healthy(shop)
+    assert await reconcile(shop, deal_id) == []
+    await lose_claim(shop, deal_id)
+    await shop.order(buyer(), deal_id)
+    await shop.work()
+    available, held, _ = await shop.counters(deal_id)
+    await shop.resources.redis.hincrby(DealKeys(deal_id).stock, "held", -held)
+    await shop.resources.redis.hincrby(DealKeys(deal_id).stock, "available", held)
+    assert told(await reconcile(shop, deal_id, mend=False)) == [("LOST_HOLD", 4, False)]
+    assert told(await reconcile(shop, deal_id)) == [("LOST_HOLD", 4, True)]
+    assert await shop.counters(deal_id) == (available - 2, held + 2, 2)
+
+
+async def test_what_a_message_will_still_tell_is_no_drift(shop: Shop) -> None:
+    """Postgres has sold, freed and raised; its messages are on their way."""
+    deal_id = await healthy(shop)
+    sold, freed = await shop.order(buyer(), deal_id), await shop.order(buyer(), deal_id)
+    await shop.work()
+    await shop.pay(sold)
+    await shop.resources.settlement.settle(sold.user_id, sold.id)
+    await shop.resources.cancelling.cancel(freed.user_id, freed.id)
+    await shop.resources.restocking.adjust_stock(deal_id, 2, reason="found", actor=ACTOR)
+    await offer_too_little(shop, deal_id)  # as if the gate had not been told at once
+    assert await reconcile(shop, deal_id) == []
+    await shop.resources.pool.execute("DELETE FROM pgqueuer")
+    found = [
+        (one.drift.kind.value, one.drift.order_id)
+        for one in await reconcile(shop, deal_id, mend=False)
+    ]
+    assert sorted(found, key=str) == sorted(
+        [("COUNTER_DRIFT", None), ("COUNTER_DRIFT", sold.id), ("PHANTOM_STOCK", freed.id)], key=str
+    )
+
+
+async def test_an_order_that_is_being_settled_is_no_drift(shop: Shop) -> None:
+    deal_id = await healthy(shop)
+    order = await shop.order(buyer(), deal_id)
+    await shop.work()
+    await shop.resources.redis.hdel(DealKeys(deal_id).claims, order.id)
+    async with shop.resources.pool.acquire() as connection:
+        await jobs.stage(connection, jobs.SETTLE, {"user_id": order.user_id, "order_id": order.id})
+    kinds = [one.drift.kind.value for one in await reconcile(shop, deal_id, mend=False)]
+    assert kinds == ["COUNTER_DRIFT"]  # the sums are wrong all the same; the order is left alone
+    await shop.work()
+    kinds = [one.drift.kind.value for one in await reconcile(shop, deal_id, mend=False)]
+    assert sorted(kinds) == ["COUNTER_DRIFT", "LOST_HOLD"]
+
+
+async def test_a_young_claim_is_no_drift_and_a_stale_one_is_given_up(shop: Shop) -> None:
+    deal_id = await healthy(shop)
+    before = await shop.counters(deal_id)
+    user_id, order_id = await claim_without_order(shop, deal_id)
+    assert await reconcile(shop, deal_id) == []
+    long_ago_ms = to_ms(shop.resources.clock.now() - gate_watch.STRANGER_PATIENCE) - 1
+    await shop.resources.redis.zadd(DealKeys(deal_id).unconfirmed, {order_id: long_ago_ms})
+    assert told(await reconcile(shop, deal_id)) == [("PHANTOM_STOCK", 2, True)]
+    await shop.work()
+    assert await reconcile(shop, deal_id) == []
+    assert await open_drift(shop, deal_id) == 0
+    status = await shop.resources.pool.fetchval(
+        "SELECT status FROM orders WHERE user_id = $1 AND id = $2", user_id, order_id
+    )
+    assert status == "ABANDONED"
+    assert await shop.counters(deal_id) == before
+
+
+async def test_a_confirmed_claim_that_postgres_lost_is_first_counted_as_new(shop: Shop) -> None:
+    """A restored backup: its money may still be found, so nothing is given up at once."""
+    deal_id = await healthy(shop)
+    before = await shop.counters(deal_id)
+    _, order_id = await claim_without_order(shop, deal_id)
+    await shop.resources.redis.zrem(DealKeys(deal_id).unconfirmed, order_id)
+    assert told(await reconcile(shop, deal_id)) == [("PHANTOM_STOCK", 2, True)]
+    assert (await shop.counters(deal_id))[1] == before[1] + 2
+    assert await reconcile(shop, deal_id) == []
