@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from tests.faults.catalogue import all_scenarios
+from tests.faults import catalogue
 from tests.faults.mutants import MUTANTS
 from tests.faults.report import RESULTS, in_full, keep, one_line, write_table
 from tests.faults.runner import Outcome, run_scenario
@@ -25,7 +25,7 @@ commands = typer.Typer(no_args_is_help=True, add_completion=False)
 @commands.command("list")
 def list_all() -> None:
     """Name every scenario, its harm and what may be expected, and every mutant."""
-    for scenario in all_scenarios().values():
+    for scenario in catalogue.all_scenarios().values():
         typer.echo(f"{scenario.name}\n    {scenario.harm}\n    expected: {scenario.expected}")
     for mutant in MUTANTS.values():
         typer.echo(f"mutant {mutant.name}\n    {mutant.wrong}\n    caught by {mutant.scenario}")
@@ -43,13 +43,14 @@ def run(
     results: Annotated[Path, typer.Option(help="File for what came of it.")] = RESULTS,
 ) -> None:
     """Run scenarios, each with every seed; exit code 1 when a promise was broken."""
-    known = all_scenarios()
-    wanted = list(known) if every else names or []
+    known = catalogue.names()
+    wanted = known if every else names or []
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
-        raise typer.BadParameter(f"no scenario {unknown or 'was named'}; there are {list(known)}")
+        raise typer.BadParameter(f"no scenario {unknown or 'was named'}; there are {known}")
     launch = {"FAULTS_MUTANT": mutant, **MUTANTS[mutant].launch} if mutant else {}
-    work = [(known[name], number) for number in range(seed, seed + seeds) for name in wanted]
+    chosen = {name: catalogue.scenario(name) for name in wanted}
+    work = [(chosen[name], number) for number in range(seed, seed + seeds) for name in wanted]
     outcomes = _until_stopped(_run_all(work, seconds, launch, results))
     broken = [outcome for outcome in outcomes if not outcome.good]
     typer.echo(f"{len(outcomes)} runs, {len(broken)} broken.")
@@ -62,7 +63,7 @@ def report(
     results: Annotated[Path, typer.Argument(help="A file that run has written.")] = RESULTS,
 ) -> None:
     """Write the table of docs/reliability.md anew."""
-    write_table(results, all_scenarios())
+    write_table(results, catalogue.all_scenarios())
 
 
 async def _run_all(

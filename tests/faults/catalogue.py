@@ -8,10 +8,18 @@ from tests.faults.scenario import Scenario
 _FOLDER = Path(__file__).parent / "scenarios"
 
 
+def names() -> list[str]:
+    """The names of all scenarios, in alphabetical order."""
+    return sorted(path.stem.replace("_", "-") for path in _FOLDER.glob("*.py"))
+
+
+def scenario(name: str) -> Scenario:
+    """The scenario of this name."""
+    found: Scenario = import_module(f"tests.faults.scenarios.{name.replace('-', '_')}").SCENARIO
+    assert found.name == name, f"{name} calls itself {found.name}"
+    return found
+
+
 def all_scenarios() -> dict[str, Scenario]:
-    """Every scenario by name, in alphabetical order."""
-    found = [
-        import_module(f"tests.faults.scenarios.{path.stem}").SCENARIO
-        for path in sorted(_FOLDER.glob("*.py"))
-    ]
-    return {scenario.name: scenario for scenario in found}
+    """Every scenario by name."""
+    return {name: scenario(name) for name in names()}

@@ -83,7 +83,7 @@ async def run_scenario(
         )
         selling_again, violations = await _sell(run, scenario)
         found = await _end(run, sale)
-        violations += check(found)
+        violations += run.broken + check(found)
         if scenario.verdict is not None:
             violations += await scenario.verdict(run)
         if violations:

@@ -44,6 +44,8 @@ class Run:
     random: random.Random
     started: float = field(default_factory=monotonic)
     timeline: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Violations that the nemesis has seen itself."""
     faults: int = 0
 
     def harmed(self, what: str) -> None:

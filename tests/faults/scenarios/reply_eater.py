@@ -1,0 +1,31 @@
+"""Redis carries everything out, and one reply in twenty never arrives."""
+
+import asyncio
+
+from tests.faults.scenario import Run, Scenario
+
+_EVERY = 20
+_LEAST_LOST = 10
+
+
+async def _eat(run: Run) -> None:
+    await asyncio.sleep(run.random.uniform(0.3, 1.0))
+    run.stack.to_redis.do(lose_every=_EVERY)
+    run.harmed(f"each {_EVERY}th reply of Redis is lost, and its connection with it")
+    await asyncio.sleep(max(3.0, run.seconds - 2.0))
+    run.stack.to_redis.heal()
+
+
+async def _verdict(run: Run) -> list[str]:
+    lost = run.stack.to_redis.counts["replies lost"]
+    run.note(f"{lost} replies were lost")
+    return [] if lost >= _LEAST_LOST else [f"HARNESS: only {lost} replies were lost"]
+
+
+SCENARIO = Scenario(
+    name="reply-eater",
+    harm="every 20th reply of Redis is lost after execution",
+    expected="nothing is held twice; units are conserved",
+    nemesis=_eat,
+    verdict=_verdict,
+)
