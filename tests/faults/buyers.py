@@ -35,7 +35,7 @@ class Crowd:
         self.shop = Storefront(
             history=history, apis=apis, provider=provider, chance=self._chance("addresses")
         )
-        self._closing = asyncio.Event()
+        self.closing = asyncio.Event()
         self._busy: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
@@ -47,7 +47,7 @@ class Crowd:
 
     async def close(self) -> None:
         """Let nobody begin anything more, and wait until everybody has gone."""
-        self._closing.set()
+        self.closing.set()
         if self._busy:
             _, late = await asyncio.wait(self._busy, timeout=_CLOSING_SECONDS)
             for task in late:
@@ -74,10 +74,15 @@ class Crowd:
             await asyncio.sleep(_LOOK_SECONDS)
         return None
 
+    def send(self, person: Person) -> Shopper:
+        """Somebody of `sale.extras`, to be led by a scenario."""
+        chance = self._chance(f"extra {self.sale.extras.index(person)}")
+        return Shopper(person, sale=self.sale, shop=self.shop, chance=chance)
+
     async def _buyer(self, person: Person) -> None:
         chance = self._chance(f"buyer {self.sale.buyers.index(person)}")
         await asyncio.sleep(chance.uniform(0.0, 1.0))
-        await Shopper(person, sale=self.sale, shop=self.shop, chance=chance).shop(self._closing)
+        await Shopper(person, sale=self.sale, shop=self.shop, chance=chance).shop(self.closing)
 
     async def _leaver(self, person: Person) -> None:
         """Sign out in mid-sale, then try the old token for as long as the shop is open."""
@@ -85,17 +90,17 @@ class Crowd:
         await self.shop.ask(person, "cart", token="before")
         await self._pause(chance.uniform(*_LEAVING_SECONDS))
         gone = await self.shop.ask(person, "logout")
-        while gone.outcome == "unknown" and not self._closing.is_set():
+        while gone.outcome == "unknown" and not self.closing.is_set():
             await self._pause(0.5)
             gone = await self.shop.ask(person, "logout")
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             await self._pause(chance.uniform(0.5, 1.5))
             await self.shop.ask(person, "cart", token="after")
 
     async def _operator(self) -> None:
         """Keep a little on sale; sometimes take a unit back."""
         chance, operator = self._chance("operator"), self.sale.operator
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             await self._pause(chance.uniform(*_OPERATOR_SECONDS))
             deal = chance.choice(self.sale.deals)
             shelf = await self.shop.ask(operator, "shelf", {"id": deal})
@@ -111,7 +116,7 @@ class Crowd:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._closing.wait(), seconds)
+            await asyncio.wait_for(self.closing.wait(), seconds)
         except TimeoutError:
             return
 

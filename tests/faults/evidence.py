@@ -1,5 +1,6 @@
 """What the checker looks at after a run: the databases, the sandbox's books, the history."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -112,13 +113,16 @@ async def collect(where: Where, sale: Sale, history: History) -> Evidence:
     return found
 
 
-async def read_postgres(where: Where, found: Evidence) -> None:
-    """All tables, in one snapshot."""
+async def read_postgres(
+    where: Where, found: Evidence, tables: Iterable[str] = tuple(_TABLES)
+) -> None:
+    """These tables, in one snapshot."""
     connection = await asyncpg.connect(where.database_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            for name, statement in _TABLES.items():
-                setattr(found, name, [dict(row) for row in await connection.fetch(statement)])
+            for name in tables:
+                rows = await connection.fetch(_TABLES[name])
+                setattr(found, name, [dict(row) for row in rows])
             found.at = await connection.fetchval("SELECT now()")
     finally:
         await connection.close()

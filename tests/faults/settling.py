@@ -10,7 +10,7 @@ import httpx
 from redis.exceptions import RedisError
 
 from kit.clock import to_ms
-from tests.faults.evidence import Evidence, Where, collect
+from tests.faults.evidence import Evidence, Where, read_gates, read_postgres, read_sandbox
 from tests.faults.history import History
 from tests.faults.opening import Sale
 
@@ -32,15 +32,25 @@ async def settle(where: Where, sale: Sale, *, within: float) -> list[str]:
     stuck = ["nothing was looked at"]
     while monotonic() < limit:
         try:
-            found = await collect(where, sale, History())
+            stuck = await _look(where, sale)
         except (OSError, RedisError, asyncpg.PostgresError, httpx.HTTPError) as error:
             stuck = [f"a store does not answer: {error!r}"]
-        else:
-            stuck = in_transit(found)
         quiet = 0 if stuck else quiet + 1
         if quiet == _QUIET_LOOKS:
             return []
         await asyncio.sleep(LOOK_SECONDS)
+    return stuck
+
+
+async def _look(where: Where, sale: Sale) -> list[str]:
+    """What is in transit; the sandbox, which is slow to tell, is asked when all else is quiet."""
+    found = Evidence(sale=sale, history=History())
+    await read_postgres(where, found, ("deals", "orders", "jobs", "inbox"))
+    await read_gates(where, found)
+    stuck = in_transit(found)
+    if not stuck:
+        await read_sandbox(where, found)
+        stuck = in_transit(found)
     return stuck
 
 

@@ -63,6 +63,14 @@ class Shopper:
             (ending,) = self._chance.choices(list(_ENDINGS), list(_ENDINGS.values()))
             await self.end(order, ending, closing)
 
+    async def buy(self, deal: str, quantity: int, closing: asyncio.Event) -> dict[str, Any] | None:
+        """An order of one deal, not paid yet; None when there is none to be had."""
+        given = {"dealId": deal, "quantity": quantity, "idempotencyKey": self._key()}
+        if (await self._insist("add", {"input": given}, closing)).outcome != "ok":
+            return None
+        checkout = await self._insist("checkout", {}, closing)
+        return await self.place(checkout.told, closing) if checkout.outcome == "ok" else None
+
     async def place(
         self, checkout: dict[str, Any], closing: asyncio.Event
     ) -> dict[str, Any] | None:
@@ -87,7 +95,7 @@ class Shopper:
         if ending == "cancels":
             await self._insist("cancel", {"orderId": order["id"]}, closing)
             return
-        payment = await self._payment(order, closing)
+        payment = await self.payment(order, closing)
         if payment is None:
             return
         match ending:
@@ -134,9 +142,7 @@ class Shopper:
         if self._by(0.15):
             await self._ask("cart")
 
-    async def _payment(
-        self, order: dict[str, Any], closing: asyncio.Event
-    ) -> dict[str, Any] | None:
+    async def payment(self, order: dict[str, Any], closing: asyncio.Event) -> dict[str, Any] | None:
         """What to pay with, once the intent is open; None when that takes too long."""
         payment: dict[str, Any] = order["payment"]
         for _ in range(MOST_TRIES):
