@@ -19,6 +19,7 @@ from resolvers.product_desk import ProductDeskMutation
 from resolvers.products import ProductQuery
 from resolvers.refunds import RefundMutation
 from resolvers.refusals import REFUSALS
+from resolvers.sale_reports import SaleReportQuery
 from resolvers.scalars import DATE_TIME
 from subscriptions.cart import CartSubscription
 from subscriptions.countdown import CountdownSubscription
@@ -28,7 +29,9 @@ from subscriptions.stock import StockSubscription
 
 
 @strawberry.type(description="What can be read.")
-class Query(OrderQuery, CartQuery, AccountQuery, ProductQuery, DealQuery, LookupQuery):
+class Query(
+    SaleReportQuery, OrderQuery, CartQuery, AccountQuery, ProductQuery, DealQuery, LookupQuery
+):
     pass
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import asyncpg
 import orjson
@@ -84,26 +84,44 @@ class Entry:
     at: datetime
     prev_hash: bytes
 
+    @classmethod
+    def read(cls, row: asyncpg.Record) -> "Entry":
+        """An entry as its row in stock_ledger has it, whether or not it was altered there."""
+        return cls(
+            deal_id=row["deal_id"],
+            seq=row["seq"],
+            reason=cast("Reason", row["reason"]),
+            units=row["units"],
+            order_ids=tuple(row["order_ids"]),
+            actor=row["actor"],
+            note=row["note"],
+            allotment=row["allotment"],
+            claimed=row["claimed"],
+            sold=row["sold"],
+            at=row["at"],
+            prev_hash=row["prev_hash"],
+        )
+
     def digest(self) -> bytes:
         """SHA-256 over the entry and the hash of the one before it."""
-        return hashlib.sha256(
-            orjson.dumps(
-                [
-                    self.deal_id,
-                    self.seq,
-                    self.reason,
-                    self.units,
-                    list(self.order_ids),
-                    self.actor,
-                    self.note,
-                    self.allotment,
-                    self.claimed,
-                    self.sold,
-                    self.at.astimezone(UTC).isoformat(timespec="microseconds"),
-                    self.prev_hash.hex(),
-                ]
-            )
-        ).digest()
+        return hashlib.sha256(orjson.dumps(list(self.covered().values()))).digest()
+
+    def covered(self) -> dict[str, str | int | list[str]]:
+        """What the digest covers, in its order, as JSON has it. Chains depend on it for good."""
+        return {
+            "deal_id": self.deal_id,
+            "seq": self.seq,
+            "reason": self.reason,
+            "units": self.units,
+            "order_ids": list(self.order_ids),
+            "actor": self.actor,
+            "note": self.note,
+            "allotment": self.allotment,
+            "claimed": self.claimed,
+            "sold": self.sold,
+            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "prev_hash": self.prev_hash.hex(),
+        }
 
 
 async def lock_deals(connection: Connection, deal_ids: Sequence[str]) -> dict[str, LockedDeal]:

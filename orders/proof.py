@@ -1,17 +1,16 @@
 """Proves, from Postgres alone, that the ledger of each deal is whole and nothing is oversold."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
 
 import asyncpg
 
-from orders.ledger import EFFECTS, Connection, Entry, Reason
+from orders.ledger import EFFECTS, Connection, Entry
 from orders.statements import sql
 
 # Rows fetched at a time; the proof of a deal with a million orders needs no more memory than this.
-_ROWS_AT_A_TIME = 1_000
+ROWS_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +20,13 @@ class DealProof:
     deal_id: str
     title: str
     allotment: int
+    safety_stock: int
     claimed: int
     sold: int
     entries: int
     head: str
     problems: tuple[str, ...]
+    unproven: tuple[str, ...]  # no problems, but nothing that the ledger could show either
     as_of: datetime
 
     @property
@@ -51,84 +52,97 @@ async def prove_deals(pool: asyncpg.Pool, deal_id: str | None = None) -> AsyncIt
                 yield proof
 
 
+@dataclass(slots=True)
+class _Chain:
+    """The ledger's entries so far, and what is wrong with them."""
+
+    seq: int = 0
+    head: bytes = b""
+    allotment: int = 0
+    claimed: int = 0
+    sold: int = 0
+    withheld: int | None = None  # None: the ledger has said nothing of it
+    problems: list[str] = field(default_factory=list)
+
+    def follow(self, entry: Entry, stored: bytes) -> None:
+        """Take the next entry, with the hash that its row has."""
+        where = f"stock_ledger row (deal_id={entry.deal_id}, seq={entry.seq})"
+        if entry.seq != self.seq + 1:
+            self.problems.append(f"{where}: expected seq {self.seq + 1}; an entry is missing")
+        if entry.prev_hash != self.head:
+            self.problems.append(f"{where}: does not name the hash of the entry before it")
+        if entry.digest() != stored:
+            self.problems.append(f"{where}: was altered; its hash does not fit its content")
+        by_allotment, by_claimed, by_sold = EFFECTS.get(entry.reason, (0, 0, 0))
+        after = (
+            self.allotment + by_allotment * entry.units,
+            self.claimed + by_claimed * entry.units,
+            self.sold + by_sold * entry.units,
+        )
+        if after != (entry.allotment, entry.claimed, entry.sold):
+            self.problems.append(
+                f"{where}: {entry.reason} of {entry.units} cannot lead to allotment "
+                f"{entry.allotment}, claimed {entry.claimed}, sold {entry.sold}"
+            )
+        self._withhold(entry, where)
+        self.seq, self.head = entry.seq, stored
+        self.allotment, self.claimed, self.sold = entry.allotment, entry.claimed, entry.sold
+
+    def _withhold(self, entry: Entry, where: str) -> None:
+        """What is withheld, and never that more is released."""
+        if entry.reason == "WITHHELD":
+            self.withheld = (self.withheld or 0) + entry.units
+        elif entry.reason == "RELEASED":
+            self.withheld = (self.withheld or 0) - entry.units
+            if self.withheld < 0:
+                self.problems.append(
+                    f"{where}: releases {-self.withheld} units more than were withheld"
+                )
+
+
 async def _prove(connection: Connection, deal_id: str) -> DealProof | None:
     row = await connection.fetchrow(sql("proof_of_deal"), deal_id)
     if row is None:
         return None
-    problems: list[str] = []
-    allotment = claimed = sold = seq = 0
-    head = b""
+    chain = _Chain()
     cursor = connection.cursor(
         "SELECT * FROM stock_ledger WHERE deal_id = $1 ORDER BY seq",
         deal_id,
-        prefetch=_ROWS_AT_A_TIME,
+        prefetch=ROWS_AT_A_TIME,
     )
     async for record in cursor:
-        where = f"stock_ledger row (deal_id={deal_id}, seq={record['seq']})"
-        stored = record["hash"]
-        entry = Entry(
-            deal_id=record["deal_id"],
-            seq=record["seq"],
-            reason=cast("Reason", record["reason"]),
-            units=record["units"],
-            order_ids=tuple(record["order_ids"]),
-            actor=record["actor"],
-            note=record["note"],
-            allotment=record["allotment"],
-            claimed=record["claimed"],
-            sold=record["sold"],
-            at=record["at"],
-            prev_hash=record["prev_hash"],
-        )
-        if entry.seq != seq + 1:
-            problems.append(f"{where}: expected seq {seq + 1}; an entry is missing")
-        if entry.prev_hash != head:
-            problems.append(f"{where}: does not name the hash of the entry before it")
-        if entry.digest() != stored:
-            problems.append(f"{where}: was altered; its hash does not fit its content")
-        after = _apply(entry, allotment=allotment, claimed=claimed, sold=sold)
-        if after != (entry.allotment, entry.claimed, entry.sold):
-            problems.append(
-                f"{where}: {entry.reason} of {entry.units} cannot lead to allotment "
-                f"{entry.allotment}, claimed {entry.claimed}, sold {entry.sold}"
-            )
-        seq, head = entry.seq, stored
-        allotment, claimed, sold = entry.allotment, entry.claimed, entry.sold
-    problems += _compare(row, allotment=allotment, claimed=claimed, sold=sold, seq=seq, head=head)
+        chain.follow(Entry.read(record), record["hash"])
     return DealProof(
         deal_id=deal_id,
         title=row["title"],
         allotment=row["allotment"],
+        safety_stock=row["safety_stock"],
         claimed=row["claimed"],
         sold=row["sold"],
-        entries=seq,
-        head=head.hex(),
-        problems=tuple(problems),
+        entries=chain.seq,
+        head=chain.head.hex(),
+        problems=(*chain.problems, *_compare(row, chain)),
+        unproven=tuple(_unproven(row, chain)),
         as_of=row["as_of"],
     )
 
 
-def _apply(entry: Entry, *, allotment: int, claimed: int, sold: int) -> tuple[int, int, int]:
-    """The counters that the entry leads to, from those before it."""
-    by_allotment, by_claimed, by_sold = EFFECTS.get(entry.reason, (0, 0, 0))
-    return (
-        allotment + by_allotment * entry.units,
-        claimed + by_claimed * entry.units,
-        sold + by_sold * entry.units,
-    )
-
-
-def _compare(
-    row: asyncpg.Record, *, allotment: int, claimed: int, sold: int, seq: int, head: bytes
-) -> list[str]:
+def _compare(row: asyncpg.Record, chain: _Chain) -> list[str]:
     """Where the counters, the orders and the buyers' units differ from the ledger's end."""
     where = f"deal_stock row (deal_id={row['deal_id']})"
     problems: list[str] = []
-    for name, counted in (("allotment", allotment), ("claimed", claimed), ("sold", sold)):
+    for name, counted in (
+        ("allotment", chain.allotment),
+        ("claimed", chain.claimed),
+        ("sold", chain.sold),
+        ("safety_stock", row["safety_stock"] if chain.withheld is None else chain.withheld),
+    ):
         if row[name] != counted:
             problems.append(f"{where}: {name} is {row[name]}, the ledger says {counted}")
-    if (row["ledger_seq"], row["ledger_head"]) != (seq, head):
-        problems.append(f"{where}: the ledger ends at seq {seq}, the row says {row['ledger_seq']}")
+    if (row["ledger_seq"], row["ledger_head"]) != (chain.seq, chain.head):
+        problems.append(
+            f"{where}: the ledger ends at seq {chain.seq}, the row says {row['ledger_seq']}"
+        )
     if row["ordered_units"] != row["claimed"]:
         problems.append(
             f"{where}: claimed is {row['claimed']}, live order lines add up to "
@@ -143,3 +157,11 @@ def _compare(
             f"{where}: claimed is {row['claimed']}, deal_buyers adds up to {row['buyers_units']}"
         )
     return problems
+
+
+def _unproven(row: asyncpg.Record, chain: _Chain) -> list[str]:
+    """What a ledger older than the reason WITHHELD cannot show."""
+    if chain.withheld is not None or row["safety_stock"] == 0:
+        return []
+    gap = f"safety_stock is {row['safety_stock']}, the ledger does not say how much was withheld"
+    return [f"deal_stock row (deal_id={row['deal_id']}): {gap}"]

@@ -43,6 +43,7 @@ from orders.reconciliation import Reconciliation
 from orders.refunding import Refunding
 from orders.restocking import Restocking
 from orders.safety_stock import SafetyStock
+from orders.salereport import SaleReports
 from orders.settlement import Settlement
 from orders.shelf import DealShelf
 from orders.stockboard import StockBoard
@@ -78,6 +79,7 @@ class Resources:
     dealdesk: DealDesk
     restocking: Restocking
     safety_stock: SafetyStock
+    sale_reports: SaleReports
     refunding: Refunding
     carts: Carts
     checkouts: Checkouts
@@ -191,6 +193,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         safety_stock=SafetyStock(
             pool=pool, stock=stock, gatekeeper=gatekeeper, announcer=announcer, clock=clock
         ),
+        sale_reports=SaleReports(pool=pool),
         refunding=Refunding(pool=pool, announcer=announcer),
         carts=Carts(
             stock=stock,

@@ -133,6 +133,8 @@ async def _verify(settings: Settings, deal_id: str | None) -> tuple[int, int]:
             typer.echo(f"{word}  {proof.deal_id}  {figures}  {proof.title}")
             for problem in proof.problems:
                 typer.echo(f"        {problem}", err=True)
+            for gap in proof.unproven:
+                typer.echo(f"        not proven: {gap}", err=True)
             proven += proof.holds
             broken += not proof.holds
     return broken, proven

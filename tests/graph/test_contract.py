@@ -26,12 +26,6 @@ from kit.settings import load_settings
 CONTRACT = Path(__file__).parent / "contract.graphql"
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 
-# What comes with refunds and reports: the contract is ahead of the code by exactly these.
-LATER = {
-    "SaleReport",
-    "Query.saleReport",
-}
-
 
 @pytest.fixture(scope="module")
 def sdl() -> str:
@@ -81,22 +75,10 @@ def default(given: GraphQLArgument | GraphQLInputField) -> str:
     return print_ast(given.default.literal)
 
 
-def is_later(promise: str) -> bool:
-    return any(
-        promise == name or promise.startswith((f"{name} ", f"{name}.", f"{name}:", f"{name}("))
-        for name in LATER
-    )
-
-
 def test_every_promise_of_the_contract_is_kept(built: GraphQLSchema) -> None:
     contract = promises(build_schema(CONTRACT.read_text(encoding="utf-8")))
-    missing = {promise for promise in contract - promises(built) if not is_later(promise)}
-    assert missing == set()
+    assert contract - promises(built) == set()
     assert len(contract) > 500
-
-
-def test_what_is_listed_as_coming_later_is_not_there_yet(built: GraphQLSchema) -> None:
-    assert {promise for promise in promises(built) if is_later(promise)} == set()
 
 
 def test_no_argument_or_input_demands_more_than_the_contract(built: GraphQLSchema) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orders.ledger import LedgerPage, lock_deals
 from orders.proof import DealProof, prove_deals
 from tests.orders.shop import ACTOR, Shop, buyer
 
@@ -106,3 +107,51 @@ async def test_all_deals_are_proved_when_none_is_named(shop: Shop) -> None:
     deal_ids = {await shop.deal(), await shop.deal()}
     proved = {proof.deal_id async for proof in prove_deals(shop.resources.pool)}
     assert deal_ids <= proved
+
+
+async def withholding_deal(shop: Shop) -> str:
+    """Six units withheld, of which four were released in two steps."""
+    deal_id = await shop.deal(allotment=2, withheld=6)
+    for units in (1, 3):
+        await shop.resources.safety_stock.release(deal_id, units, actor=ACTOR)
+    return deal_id
+
+
+async def test_safety_stock_is_what_was_withheld_less_what_was_released(shop: Shop) -> None:
+    proof = await proof_of(shop, await withholding_deal(shop))
+    assert proof.holds
+    assert (proof.allotment, proof.safety_stock, proof.unproven) == (6, 2, ())
+
+
+@pytest.mark.parametrize("safety_stock", [0, 1, 3])
+async def test_safety_stock_that_does_not_follow_from_the_ledger_is_named(
+    shop: Shop, safety_stock: int
+) -> None:
+    deal_id = await withholding_deal(shop)
+    await shop.resources.pool.execute(
+        "UPDATE deal_stock SET safety_stock = $2 WHERE deal_id = $1", deal_id, safety_stock
+    )
+    (problem,) = (await proof_of(shop, deal_id)).problems
+    assert problem.endswith(f"safety_stock is {safety_stock}, the ledger says 2")
+
+
+async def test_no_more_can_be_released_than_was_withheld(shop: Shop) -> None:
+    deal_id = await shop.deal(allotment=2)
+    async with shop.resources.pool.acquire() as connection, connection.transaction():
+        deal = (await lock_deals(connection, [deal_id]))[deal_id]
+        page = LedgerPage(now=shop.resources.clock.now())
+        page.move(deal, "RELEASED", 3, actor=ACTOR)
+        await page.write(connection)
+    problems = (await proof_of(shop, deal_id)).problems
+    assert "releases 3 units more than were withheld" in problems[0]
+
+
+async def test_what_an_older_ledger_cannot_show_is_said(shop: Shop) -> None:
+    deal_id = await shop.deal(allotment=2)
+    await shop.resources.pool.execute(
+        "UPDATE deal_stock SET safety_stock = 5 WHERE deal_id = $1", deal_id
+    )
+    proof = await proof_of(shop, deal_id)
+    assert proof.holds
+    (gap,) = proof.unproven
+    assert "safety_stock is 5" in gap
