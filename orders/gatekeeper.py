@@ -124,8 +124,9 @@ class Gatekeeper:
         """Open the gate under an epoch higher than `above`; False when somebody else is at it.
 
         Protocol rule 5: raise the epoch in Postgres first, then read, then write the gate. May be
-        repeated, and by several processes at once: the epoch is raised by one of them, and a gate
-        takes nothing older than it has. No connection is held while Redis is asked.
+        repeated, and by several processes at once: each epoch is raised and written by one of
+        them, and a gate takes nothing older than it has. No connection is held while Redis is
+        asked.
 
         Raises:
             redis.RedisError: the epoch is raised and the gate is not open; call again.
@@ -147,8 +148,8 @@ class Gatekeeper:
                     return False
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     snapshot = await _read_snapshot(connection, deal_id, run_id)
-            if snapshot is None:
-                return False
+            if snapshot is None or snapshot.epoch != above + 1:
+                return False  # raised again since: this may be older than what that one counts
             counters = await self._stock.rebuild(snapshot)
         log.info(
             "gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available

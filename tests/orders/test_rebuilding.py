@@ -1,0 +1,32 @@
+"""Rebuilds of one gate that overlap."""
+
+from typing import Any
+
+import pytest
+
+from orders import gatekeeper
+from tests.orders.shop import Shop
+
+
+async def test_a_rebuild_leaves_the_gate_to_one_that_raised_the_epoch_after_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its snapshot may be older than orders that the other one's gate has confirmed."""
+    deal_id = await shop.deal()
+    pool, read = shop.resources.pool, gatekeeper._read_snapshot  # noqa: SLF001 - a seam in between
+
+    async def read_late(*given: Any) -> Any:
+        await pool.execute("UPDATE deals SET epoch = epoch + 1 WHERE id = $1", deal_id)
+        return await read(*given)
+
+    monkeypatch.setattr(gatekeeper, "_read_snapshot", read_late)
+    before = await shop.stock(deal_id)
+    await pool.execute(
+        "UPDATE deals SET epoch_raised_at = epoch_raised_at - interval '1 minute' WHERE id = $1",
+        deal_id,
+    )
+    assert not await shop.resources.gatekeeper.rebuild(deal_id, above=before.order[0])
+    assert (await shop.stock(deal_id)).order == before.order
+    assert await pool.fetchval("SELECT epoch FROM deals WHERE id = $1", deal_id) == (
+        before.order[0] + 2
+    )
