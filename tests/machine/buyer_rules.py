@@ -56,6 +56,16 @@ class BuyerRules(Machine):
         if isinstance(answer, CheckoutView):
             world.checkouts.append(answer)
 
+    @rule(buyer=BUYERS, deals=st.sets(DEALS, min_size=1), quantity=st.integers(1, 2), harm=HARM)
+    def buy(self, buyer: int, deals: set[int], quantity: int, harm: Harm | None) -> None:
+        """A purchase in one go: most of them end at the first refusal."""
+        for deal in sorted(deals):
+            self.add(buyer, deal, quantity, keyed=False, harm=None)
+        before = len(self.world.checkouts)
+        self.check_out(buyer, None)
+        if len(self.world.checkouts) > before:
+            self.place(0, harm)
+
     @precondition(lambda self: self.world.checkouts)
     @rule(which=st.integers(0, 2), harm=HARM)
     def place(self, which: int, harm: Harm | None) -> None:
@@ -94,11 +104,11 @@ class BuyerRules(Machine):
         card=CARDS,
         heard=st.booleans(),
     )
-    def pay(self, which: int, card: str, *, heard: bool) -> None:
+    def pay(self, which: int, card: str, heard: int | None) -> None:
         intent = one_of(self.world.intents(), which)
-        self.run(self.world.pay(intent, card))
-        if heard:
-            self.run(self.world.hear_of(intent))
+        self.run(self.world.pay(intent, card))  # the event may be lost, or name another amount
+        if heard is not None:
+            self.run(self.world.hear_of(intent, off_minor=heard))
 
     @precondition(lambda self: self.world.intents())
     @rule(which=PICK, outcome=st.sampled_from(["succeed", "fail"]))

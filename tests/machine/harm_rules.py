@@ -32,11 +32,14 @@ class HarmRules(Machine):
         self.run(self.world.memory.copy())
 
     @precondition(lambda self: self.world.memory.copies)
-    @rule(which=PICK)
-    def roll_redis_back(self, which: int) -> None:
+    @rule(which=PICK, noticed=st.sampled_from([True, True, False]))
+    def roll_redis_back(self, which: int, *, noticed: bool) -> None:
         memory = self.world.memory
         self.world.harmed = True
-        self.run(memory.roll_back(one_of(memory.copies, which)))
+        if not noticed:
+            self.world.altered = True
+            self.last.clear()
+        self.run(memory.roll_back(one_of(memory.copies, which), noticed=noticed))
 
     @rule()
     def redis_goes_away(self) -> None:

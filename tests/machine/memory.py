@@ -21,12 +21,31 @@ class Copy:
     values: dict[bytes, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What an open gate says, and what its holds and claims add up to."""
+
+    epoch: int
+    version: int
+    allotment: int
+    available: int
+    held: int
+    committed: int
+    holds: int
+    claims: int
+
+    @property
+    def counters(self) -> tuple[int, int, int, int]:
+        return self.allotment, self.available, self.held, self.committed
+
+
 @dataclass
 class Memory:
     """The keys of some deals and buyers, on a server that other tests use too."""
 
     redis: Redis
     raw: Redis  # the same server; answers bytes
+    run_id: str
     deals: Sequence[str] = ()
     buyers: Sequence[str] = ()
     age: timedelta = timedelta()
@@ -50,6 +69,35 @@ class Memory:
         """A hash as it is written."""
         return cast("dict[str, str]", await self.redis.hgetall(key))
 
+    async def gates(self) -> dict[str, Gate | None]:
+        """Each deal's gate, read at one moment; None where it is not open in this life."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            for keys in map(DealKeys, self.deals):
+                for key in (keys.stock, keys.holds, keys.claims):
+                    pipe.hgetall(key)
+            found = cast("list[dict[str, str]]", await pipe.execute())
+        return {
+            deal_id: self._gate(*found[3 * at : 3 * at + 3])
+            for at, deal_id in enumerate(self.deals)
+        }
+
+    def _gate(
+        self, stock: dict[str, str], holds: dict[str, str], claims: dict[str, str]
+    ) -> Gate | None:
+        if stock.get("run_id") != self.run_id:
+            return None
+        claimed = [claim for claim in claims.values() if "|CLAIMED|" in claim]
+        return Gate(
+            epoch=int(stock["epoch"]),
+            version=int(stock["version"]),
+            allotment=int(stock["allotment"]),
+            available=int(stock["available"]),
+            held=int(stock["held"]),
+            committed=int(stock["committed"]),
+            holds=sum(int(hold.split("|")[0]) for hold in holds.values()),
+            claims=sum(int(claim.split("|")[0]) for claim in claimed),
+        )
+
     async def flush(self) -> None:
         """The server is empty: killed with nothing on disk, or flushed by hand."""
         await self.redis.flushall()
@@ -66,14 +114,18 @@ class Memory:
         values = {key: await self.raw.dump(key) for key in await self._keys()}
         self.copies.append(Copy(self.age, cast("dict[bytes, bytes]", values)))
 
-    async def roll_back(self, copy: Copy) -> None:
-        """A replica that was behind is promoted: its memory, and a life of its own."""
+    async def roll_back(self, copy: Copy, *, noticed: bool) -> None:
+        """A replica that was behind is promoted: its memory, and a life of its own.
+
+        Not `noticed`: the memory is altered under a server that lives on, which nobody can tell.
+        """
         await self.forget()
         for key, value in copy.values.items():
             await self.raw.restore(key, 0, value)
         now, self.age = self.age, copy.age
         await self.grow_older(now - copy.age)
-        await self.begin_another_life()
+        if noticed:
+            await self.begin_another_life()
 
     async def forget(self) -> None:
         """The keys of these deals and buyers are gone; those of other tests stay."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
 from tests.machine.base import DEALS, HARM, PICK, Machine, one_of
 from tests.machine.seams import Harm
@@ -47,6 +47,22 @@ class ShopRules(Machine):
     def open_gates(self, harm: Harm | None) -> None:
         self.attempt(self.world.resources.sweeps.open_gates(), harm)
 
+    @rule(harm=HARM)
+    def release_by_rule(self, harm: Harm | None) -> None:
+        self.attempt(self.world.resources.safety_stock.release_safety_stock(), harm)
+
+    @rule(harm=HARM)
+    def reconcile_gates(self, harm: Harm | None) -> None:
+        self.attempt(self.world.resources.reconciliation.reconcile_live(), harm)
+
+    @rule(harm=HARM)
+    def reconcile_orders(self, harm: Harm | None) -> None:
+        self.attempt(self.world.resources.reconciliation.reconcile_orders(), harm)
+
+    @rule(harm=HARM)
+    def reconcile_intents(self, harm: Harm | None) -> None:
+        self.attempt(self.world.resources.reconciliation.reconcile_intents(), harm)
+
     @rule(deal=DEALS, delta=st.sampled_from([-2, -1, -1, 1, 1]), harm=HARM)
     def adjust_stock(self, deal: int, delta: int, harm: Harm | None) -> None:
         world = self.world
@@ -61,3 +77,19 @@ class ShopRules(Machine):
     def pause_or_resume(self, deal: int, harm: Harm | None, *, paused: bool) -> None:
         desk, deal_id = self.world.resources.dealdesk, self.world.deals[deal]
         self.attempt(desk.pause(deal_id) if paused else desk.resume(deal_id), harm)
+
+    @rule(deal=DEALS, harm=HARM)
+    def release_safety_stock(self, deal: int, harm: Harm | None) -> None:
+        world = self.world
+        self.attempt(
+            world.resources.safety_stock.release(world.deals[deal], 1, actor="machine"), harm
+        )
+
+    @precondition(lambda self: self.world.answered)
+    @rule(which=PICK, restock=st.booleans(), harm=HARM)
+    def refund(self, which: int, harm: Harm | None, *, restock: bool) -> None:
+        order_id = one_of(sorted(self.world.answered), which)
+        refunding = self.world.resources.refunding
+        self.attempt(
+            refunding.refund(order_id, restock=restock, reason="broken", actor="machine"), harm
+        )

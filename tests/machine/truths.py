@@ -1,54 +1,56 @@
 """What is true after every step, and what is true once everything has settled."""
 
 from collections import defaultdict
+from datetime import timedelta
 
-from inventory.answers import Counters
 from inventory.keys import DealKeys
 from orders.proof import prove_deals
+from tests.machine.memory import Gate
 from tests.machine.world import World
 
 # Orders in these are on their way to something else.
 IN_TRANSIT = ("PENDING_PAYMENT", "CANCELLING", "EXPIRING", "REFUND_PENDING")
+_STEP = (
+    "SELECT s.deal_id, s.allotment, s.claimed, s.sold, d.epoch,"
+    " (SELECT coalesce(sum(l.quantity), 0) FROM order_lines l"
+    "   JOIN orders o ON o.user_id = l.user_id AND o.id = l.order_id"
+    "   WHERE l.deal_id = s.deal_id AND o.owns_units) AS owned,"
+    " (SELECT coalesce(max(b.units), 0) FROM deal_buyers b WHERE b.deal_id = s.deal_id) AS most,"
+    " (SELECT count(*) FROM unnest($2::text[]) AS a (id) WHERE NOT EXISTS"
+    "   (SELECT FROM orders o WHERE o.id = a.id AND o.status <> 'ABANDONED')) AS gone"
+    " FROM deal_stock s JOIN deals d ON d.id = s.deal_id WHERE s.deal_id = ANY ($1)"
+)
 
 
-async def check_gates(world: World, last: dict[str, Counters]) -> None:
-    """An open gate adds up, never goes back, and says nothing new under an old version."""
-    for deal_id, counters in (await world.counters()).items():
-        if counters is None:
-            continue
-        assert counters.allotment == counters.available + counters.held + counters.committed
-        assert min(counters.available, counters.held, counters.committed) >= 0
-        if counters.epoch == await world.epoch(deal_id):  # nobody uses a gate of an older one
-            before = last.get(deal_id, counters)
-            assert counters.order >= before.order, (before, counters)
-            if counters.order == before.order:
-                assert _units(counters) == _units(before)
-            last[deal_id] = counters
-        keys = DealKeys(deal_id)
-        holds = (await world.memory.packed(keys.holds)).values()
-        claims = (await world.memory.packed(keys.claims)).values()
-        claimed = [claim for claim in claims if "|CLAIMED|" in claim]
-        assert counters.held == sum(int(one.split("|")[0]) for one in (*holds, *claimed))
-
-
-async def check_records(world: World) -> None:
-    """Postgres is never oversold, and nobody has more than the limit."""
-    rows = await world.pool.fetch(
-        "SELECT s.*, (SELECT coalesce(sum(l.quantity), 0) FROM order_lines l"
-        "  JOIN orders o ON o.user_id = l.user_id AND o.id = l.order_id"
-        "  WHERE l.deal_id = s.deal_id AND o.owns_units) AS owned"
-        " FROM deal_stock s WHERE s.deal_id = ANY ($1)",
-        world.deals,
-    )
+async def check_step(world: World, last: dict[str, Gate]) -> None:
+    """What is true after every step, whatever went wrong in it."""
+    rows = await world.pool.fetch(_STEP, world.deals, list(world.answered))
+    gates = await world.memory.gates()
     for row in rows:
-        assert 0 <= row["sold"] <= row["claimed"] <= row["allotment"]
+        assert 0 <= row["sold"] <= row["claimed"] <= row["allotment"], "oversold"
         assert row["claimed"] == row["owned"]
-    most = await world.pool.fetchval(
-        "SELECT coalesce(max(units), 0) FROM deal_buyers WHERE deal_id = ANY ($1)", world.deals
-    )
-    assert most <= world.limit
-    there = {row["id"] for row in await world.orders() if row["status"] != "ABANDONED"}
-    assert set(world.answered) <= there, "an order that was answered is gone"
+        assert row["most"] <= world.limit, "over the limit"
+        assert row["gone"] == 0, "an order that was answered is gone"
+        gate = gates[row["deal_id"]]
+        if gate is not None:
+            _check_gate(gate)
+            if gate.epoch == row["epoch"]:  # nobody uses a gate of an older one
+                _compare(last.get(row["deal_id"], gate), gate)
+                last[row["deal_id"]] = gate
+
+
+def _check_gate(gate: Gate) -> None:
+    """An open gate adds up, and so do the holds and claims that it counts."""
+    assert gate.allotment == gate.available + gate.held + gate.committed
+    assert min(gate.available, gate.held, gate.committed) >= 0
+    assert gate.held == gate.holds + gate.claims
+
+
+def _compare(before: Gate, after: Gate) -> None:
+    """A gate never goes back, and says nothing new under an old version."""
+    assert (after.epoch, after.version) >= (before.epoch, before.version), "a gate went back"
+    if (after.epoch, after.version) == (before.epoch, before.version):
+        assert after.counters == before.counters, "a change without a version"
 
 
 async def check_settled(world: World) -> None:
@@ -58,13 +60,22 @@ async def check_settled(world: World) -> None:
         assert [proof.problems for proof in proofs] == [()]
         await _check_gate_against_postgres(world, deal_id)
     await _check_money(world)
+    await _check_reconciliation(world)
+
+
+async def _check_reconciliation(world: World) -> None:
+    """Where nothing is wrong, nothing is found."""
+    since = world.resources.clock.now() - timedelta(minutes=10)
+    found = await world.resources.reconciliation.reconcile(since=since, mend=False)
+    assert [one for one in found if one.drift.user_id in world.buyers] == []
+    assert [one for one in found if one.drift.deal_id in world.deals] == []
 
 
 async def _check_gate_against_postgres(world: World, deal_id: str) -> None:
     allotment, claimed, sold = await world.shop.rows(deal_id)
-    counters = (await world.counters())[deal_id]
-    assert counters is not None
-    assert _units(counters) == (allotment, allotment - claimed, claimed - sold, sold)
+    gate = (await world.memory.gates())[deal_id]
+    assert gate is not None
+    assert gate.counters == (allotment, allotment - claimed, claimed - sold, sold)
     keys = DealKeys(deal_id)
     bought = {
         buyer: int(units) for buyer, units in (await world.memory.packed(keys.bought)).items()
@@ -101,7 +112,3 @@ async def _check_money(world: World) -> None:
         assert row["owns_units"] == paid
         assert row["status"] not in IN_TRANSIT
     assert not kept, "money without an order"
-
-
-def _units(counters: Counters) -> tuple[int, int, int, int]:
-    return counters.allotment, counters.available, counters.held, counters.committed

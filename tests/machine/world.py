@@ -9,10 +9,11 @@ import asyncpg
 import httpx
 import orjson
 
-from inventory.answers import Counters
 from kit.ids import new_id
+from kit.money import Money
 from orders import jobs
 from orders.checkout import CheckoutView
+from orders.offer import NewDeal, ReleaseRule
 from payments.events import Event, receive
 from payments.gateway import Intent
 from runtime.resources import Resources
@@ -23,6 +24,15 @@ from tests.orders.shop import Shop
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one deal of a world has to sell."""
+
+    units: int
+    safety_stock: int
+    release_when_sold_out: bool
+
+
 @dataclass
 class World:
     """Two deals, three buyers, and everything that has happened to them."""
@@ -30,6 +40,8 @@ class World:
     shop: Shop
     seams: Seams
     memory: Memory
+    provider: httpx.AsyncClient  # with the merchant's key
+    product_id: str
     deals: list[str] = field(default_factory=list)
     buyers: list[str] = field(default_factory=list)
     limit: int = 0
@@ -39,6 +51,8 @@ class World:
     outage_believed: bool = False
     harmed: bool = False
     """Whether Redis ever lost, or was out of reach with, something of this run."""
+    altered: bool = False
+    """Whether its memory was altered without a trace: only reconciliation can tell."""
 
     @property
     def resources(self) -> Resources:
@@ -48,17 +62,26 @@ class World:
     def pool(self) -> asyncpg.Pool:
         return self.shop.resources.pool
 
-    async def open(self, allotments: list[int], limit: int) -> None:
-        """A fresh world: nothing in the queue, two deals that are open for long."""
+    async def open(self, offers: list[Offer], limit: int) -> None:
+        """A fresh world: nothing in the queue, deals that are open for long."""
         await self.pool.execute("DELETE FROM pgqueuer")
         self.limit = limit
         self.buyers = [new_id("usr") for _ in range(3)]
-        for allotment in allotments:
-            self.deals.append(
-                await self.shop.deal(
-                    allotment=allotment, limit=limit, starts_in=-86_400, ends_in=30 * 86_400
-                )
+        now = self.resources.clock.now()
+        for offer in offers:
+            new = NewDeal(
+                product_id=self.product_id,
+                title="Tea, by the tin",
+                price=Money(1_500, "USD"),
+                list_price=Money(2_000, "USD"),
+                starts_at=now - timedelta(days=1),
+                ends_at=now + timedelta(days=30),
+                allotment=offer.units,
+                safety_stock=offer.safety_stock,
+                purchase_limit=limit,
+                release=ReleaseRule(when_sold_out=offer.release_when_sold_out),
             )
+            self.deals.append(await self.resources.dealdesk.create(new, actor="machine"))
         self.memory.deals, self.memory.buyers = self.deals, self.buyers
 
     async def close(self) -> None:
@@ -93,7 +116,9 @@ class World:
     async def a_moment_later(self) -> None:
         """Steps of the machine are far enough apart that no rebuild waits for an earlier one."""
         await self.pool.execute(
-            "UPDATE deals SET epoch_raised_at = '-infinity' WHERE id = ANY ($1)", self.deals
+            "UPDATE deals SET epoch_raised_at = '-infinity'"
+            " WHERE id = ANY ($1) AND epoch_raised_at > '-infinity'",
+            self.deals,
         )
 
     async def epoch(self, deal_id: str) -> int:
@@ -101,10 +126,6 @@ class World:
         return cast(
             "int", await self.pool.fetchval("SELECT epoch FROM deals WHERE id = $1", deal_id)
         )
-
-    async def counters(self) -> dict[str, Counters | None]:
-        """What each gate says; None where it is not open."""
-        return await self.resources.stock.read(self.deals)
 
     # Orders and money
 
@@ -126,29 +147,28 @@ class World:
 
     async def pay(self, intent: Intent, card: str) -> None:
         """As the buyer's page does; an intent that has ended refuses."""
-        async with httpx.AsyncClient(base_url=self._provider) as provider:
-            await provider.post(
-                f"/v1/payment_intents/{intent.id}/confirm",
-                data={"client_secret": intent.client_secret or "", "payment_method": card},
-            )
+        await self.provider.post(
+            f"/v1/payment_intents/{intent.id}/confirm",
+            data={"client_secret": intent.client_secret or "", "payment_method": card},
+            headers={"Authorization": ""},
+        )
 
     async def ask_sandbox(self, path: str, **body: Any) -> None:
         """One of the sandbox's own controls."""
-        async with self._merchant() as merchant:
-            answer = await merchant.post(path, json=body)
-            assert answer.status_code in (200, 400), answer.text
+        answer = await self.provider.post(path, json=body)
+        assert answer.status_code < 500, answer.text  # what it refuses is no news
 
     async def books(self) -> dict[str, list[dict[str, Any]]]:
         """The provider's books, of all tests."""
-        async with self._merchant() as merchant:
-            answer = await merchant.get("/sandbox/ledger")
+        answer = await self.provider.get("/sandbox/ledger")
         return cast("dict[str, list[dict[str, Any]]]", answer.json())
 
-    async def hear_of(self, intent: Intent) -> None:
-        """The provider's event about a payment reaches the inbox."""
-        told = {"object": {"amount": intent.amount_minor, "currency": intent.currency.lower()}}
+    async def hear_of(self, intent: Intent, *, off_minor: int = 0) -> None:
+        """The provider's event about a payment reaches the inbox, with a wrong amount maybe."""
+        amount = intent.amount_minor + off_minor
+        told = {"object": {"amount": amount, "currency": intent.currency.lower()}}
         event = Event(
-            id=f"evt_{intent.id}",
+            id=f"evt_{intent.id}_{off_minor}",
             type="payment_intent.succeeded",
             intent_id=intent.id,
             order_id=intent.order_id,
@@ -157,16 +177,6 @@ class World:
         )
         async with self.pool.acquire() as connection:
             await receive(connection, event)
-
-    def _merchant(self) -> httpx.AsyncClient:
-        key = self.resources.settings.stripe_api_key.get_secret_value()
-        return httpx.AsyncClient(
-            base_url=self._provider, headers={"Authorization": f"Bearer {key}"}
-        )
-
-    @property
-    def _provider(self) -> str:
-        return self.resources.settings.stripe_api_base
 
     # Jobs
 
