@@ -28,6 +28,7 @@ _TABLES: Final = {
     "inbox": "SELECT event_id, type, intent_id, handled_at FROM inbox",
     "notifications": "SELECT user_id, fact FROM notifications",
     "sessions": "SELECT token_hash, user_id, revoked_at FROM sessions",
+    "drift": "SELECT class, deal_id, order_id, note FROM drift WHERE repaired_at IS NULL",
     "jobs": "SELECT id, entrypoint, status::text, attempts, payload FROM pgqueuer",
 }
 
@@ -75,6 +76,7 @@ class Evidence:
     inbox: list[Row] = field(default_factory=list)
     notifications: list[Row] = field(default_factory=list)
     sessions: list[Row] = field(default_factory=list)
+    drift: list[Row] = field(default_factory=list)
     jobs: list[Row] = field(default_factory=list)
     gates: dict[str, GateDump] = field(default_factory=dict)
     intents: list[Row] = field(default_factory=list)

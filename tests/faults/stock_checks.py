@@ -50,8 +50,11 @@ def never_oversold(found: Evidence) -> list[str]:
 
 
 def gate_agrees(found: Evidence) -> list[str]:
-    """I6: after settling, the gate of each deal and Postgres say the same."""
-    lines: list[str] = []
+    """I6: after settling, the gate of each deal and Postgres say the same, and no drift is open."""
+    lines = [
+        f"{drift['class']} of {drift['deal_id']} {drift['order_id']} is open: {drift['note']}"
+        for drift in found.drift
+    ]
     for deal in found.deals:
         gate = found.gates.get(deal["id"], GateDump())
         if not gate.stock:

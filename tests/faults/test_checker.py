@@ -171,6 +171,12 @@ def the_gate_waits_for_a_confirmation(found: Evidence) -> None:
     found.gates[DEAL].unconfirmed = ("ord_ann",)
 
 
+@breach("I6")
+def a_drift_was_found_and_left(found: Evidence) -> None:
+    open_drift = {"class": "LOST_HOLD", "deal_id": DEAL, "order_id": None, "note": "-"}
+    found.drift.append(open_drift)
+
+
 @breach("I7")
 def an_order_is_stuck(found: Evidence) -> None:
     found.orders[1]["status"] = "EXPIRING"
