@@ -26,9 +26,8 @@ class LateMoney:
     async def reclaim(self, user_id: str, order_id: str) -> dict[str, int] | None:
         """Take every line of an order once more: the epoch in which each deal's gate gave it.
 
-        None: some gate has not enough of them, or the order has no lines. What other gates gave
-        stays taken until their message of rank 5. May be repeated; no connection is held while
-        the gates are asked.
+        None: some gate has not enough of them. What other gates gave stays taken until their
+        message of rank 5. May be repeated; no connection is held while the gates are asked.
 
         Raises:
             TryLater: a gate is out of reach; some lines may be taken. Repeat.
@@ -53,7 +52,7 @@ class LateMoney:
                     reason=type(refusal).__name__,
                 )
                 return None
-        return taken or None
+        return taken
 
     def forget_epochs(self, taken: dict[str, int]) -> None:
         """Read the epochs of these deals anew: one of them has moved since."""

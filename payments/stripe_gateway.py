@@ -102,29 +102,27 @@ class StripeGateway:
 
         Its metadata names the order; what an operator sent back by hand is not one of ours.
         """
-        with _translated():
-            made = await self._client.v1.refunds.list_async(
-                {"payment_intent": intent_id, "limit": _MOST_REFUNDS}
-            )
-            bodies = [refund.to_dict() for refund in made.data]
-        for body in bodies:
-            if (body.get("metadata") or {}).get("order_id") == order_id:
-                return _refund(body)
-        return None
+        return _ours(await self._refunds(intent_id), order_id)
 
     async def refund(self, intent_id: str, *, order_id: str, amount_minor: int) -> Refund:
         """Send captured money back, once for an order and intent however often it is called.
 
-        Stripe forgets idempotency keys after 24 hours, so the refund is looked for first.
+        Stripe forgets idempotency keys after 24 hours, so the refund is looked for first. What an
+        operator sent back by hand counts: it is the way out where a refund of ours has failed.
         """
-        sent_before = await self.refund_of(intent_id, order_id=order_id)
+        refunds = await self._refunds(intent_id)
+        counted = [body for body in refunds if _refund(body).status != "FAILED"]
+        left = amount_minor - sum(body["amount"] for body in counted)
+        if counted and left <= 0:
+            return min(map(_refund, counted), key=lambda refund: refund.status == "SUCCEEDED")
+        sent_before = _ours(refunds, order_id)
         if sent_before is not None:
             return sent_before
         with _translated():
             sent = await self._client.v1.refunds.create_async(
                 {
                     "payment_intent": intent_id,
-                    "amount": amount_minor,
+                    "amount": left,
                     "metadata": {"order_id": order_id},
                 },
                 {"idempotency_key": f"flashsale-refund-{order_id}-{intent_id}"},
@@ -134,6 +132,14 @@ class StripeGateway:
     async def aclose(self) -> None:
         """Close the connections to Stripe."""
         await self._transport.close_async()
+
+    async def _refunds(self, intent_id: str) -> list[dict[str, Any]]:
+        """All refunds of an intent, newest first, whoever made them."""
+        with _translated():
+            made = await self._client.v1.refunds.list_async(
+                {"payment_intent": intent_id, "limit": _MOST_REFUNDS}
+            )
+            return [refund.to_dict() for refund in made.data]
 
     async def _list_page(self, since: datetime, after: str | None) -> Page:
         """One page of the list of intents, newest first, without the SDK's costly objects."""
@@ -193,6 +199,14 @@ def _status(word: str, *, failed: bool) -> IntentStatus:
             return "CANCELLED"
         case _:
             raise AssertionError(f"an intent's status that Stripe does not document: {word}")
+
+
+def _ours(refunds: Sequence[Mapping[str, Any]], order_id: str) -> Refund | None:
+    """The newest refund whose metadata names the order."""
+    for body in refunds:
+        if (body.get("metadata") or {}).get("order_id") == order_id:
+            return _refund(body)
+    return None
 
 
 def _refund(body: Mapping[str, Any]) -> Refund:

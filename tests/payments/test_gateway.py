@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -221,6 +222,35 @@ async def test_a_refund_whose_answer_was_lost_is_found_by_repeating(
         await gateway.refund(intent.id, order_id="ord_1", amount_minor=1_999)
     refund = await gateway.refund(intent.id, order_id="ord_1", amount_minor=1_999)
     assert [row["id"] for row in (await sandbox.ledger())["refunds"]] == [refund.id]
+
+
+@pytest.mark.parametrize(("by_hand", "amounts"), [(1_999, [1_999]), (500, [500, 1_499])])
+async def test_what_was_sent_back_by_hand_counts(
+    sandbox: RunningSandbox, gateway: StripeGateway, by_hand: int, amounts: list[int]
+) -> None:
+    intent = await gateway.open_intent(ORDER)
+    await pay(sandbox, intent)
+    hand = {"payment_intent": intent.id, "amount": str(by_hand)}
+    assert (await sandbox.merchant.post("/v1/refunds", data=hand)).status_code == 200
+    for _ in range(2):
+        refund = await gateway.refund(intent.id, order_id="ord_1", amount_minor=1_999)
+        assert refund.status == "SUCCEEDED"
+    assert [row["amount"] for row in (await sandbox.ledger())["refunds"]] == amounts
+
+
+@pytest.mark.parametrize(("by_hand", "told"), [("succeeded", "SUCCEEDED"), (None, "FAILED")])
+async def test_a_refund_that_failed_is_told_until_somebody_sends_it_by_hand(
+    gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch, by_hand: str | None, told: str
+) -> None:
+    ours = {"id": "re_1", "amount": 1_999, "status": "failed", "metadata": {"order_id": "ord_1"}}
+    hand = {"id": "re_2", "amount": 1_999, "status": by_hand, "metadata": {}}
+
+    async def refunds(intent_id: str) -> list[dict[str, Any]]:
+        del intent_id
+        return [hand, ours] if by_hand else [ours]
+
+    monkeypatch.setattr(gateway, "_refunds", refunds)
+    assert (await gateway.refund("pi_1", order_id="ord_1", amount_minor=1_999)).status == told
 
 
 async def test_a_refund_is_found_under_its_order(
