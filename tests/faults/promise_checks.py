@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from typing import Final
 
 from tests.faults.evidence import Evidence
-from tests.faults.history import Operation
+from tests.faults.history import History, Operation
 from tests.faults.settling import in_transit
 
 # A process that does not hear of a logout believes its memory this long (auth/sessions.py), and
@@ -177,6 +177,15 @@ def nobody_told_internal(found: Evidence) -> list[str]:
         if operation.told.get("code") == "INTERNAL"
     )
     return [f"{name} was answered INTERNAL {times} times" for name, times in counted.items()]
+
+
+def frozen_holds_kept(history: History) -> list[str]:
+    """Where Redis forgets nothing, nobody with frozen units is told that they are sold."""
+    return [
+        f"{operation.who} had frozen units, and was told SOLD_OUT (operation {operation.number})"
+        for operation in history.of("place")
+        if operation.told.get("code") == "SOLD_OUT"
+    ]
 
 
 def _answered(found: Evidence) -> list[Operation]:

@@ -9,6 +9,7 @@ from tests.faults.altered import ANN, BEN, CEM, DEAL, sound
 from tests.faults.checker import INVARIANTS, check
 from tests.faults.evidence import Evidence
 from tests.faults.history import Operation
+from tests.faults.promise_checks import frozen_holds_kept
 
 BREACHES: list[tuple[str, str, Callable[[Evidence], Any]]] = []
 
@@ -367,3 +368,10 @@ def test_a_refunded_order_may_have_been_told_paid() -> None:
     found.intents[0]["amount_refunded"] = 2_000
     for name in ("I2", "I3", "I4", "I5"):
         assert INVARIANTS[name](found) == [], name
+
+
+def test_frozen_units_are_not_for_others() -> None:
+    found = sound()
+    assert frozen_holds_kept(found.history) == []
+    found.history.fail(ask(found, BEN.user_id, "place"), code="SOLD_OUT")
+    assert len(frozen_holds_kept(found.history)) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.scenario import Run, Scenario
 
 _HARM_SECONDS = 12.0
@@ -31,7 +32,8 @@ async def _verdict(run: Run) -> list[str]:
         if operation.outcome == "unknown"
     ]
     run.note(f"{lost} answers to COMMIT were lost, {len(repeated)} times to a placeOrder")
-    return [] if lost else ["HARNESS: no answer to a COMMIT was lost"]
+    lines = frozen_holds_kept(run.history)
+    return lines if lost else [*lines, "HARNESS: no answer to a COMMIT was lost"]
 
 
 SCENARIO = Scenario(

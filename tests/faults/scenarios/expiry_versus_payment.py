@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from tests.faults.opening import Person
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.provider import Provider
 from tests.faults.scenario import Run, SaleShape, Scenario
 
@@ -77,7 +78,7 @@ async def _verdict(run: Run) -> list[str]:
     ]
     if len(orders) < _orders(run):
         lines.append(f"HARNESS: {len(orders)} orders were placed, not {_orders(run)}")
-    return lines
+    return lines + frozen_holds_kept(run.history)
 
 
 SCENARIO = Scenario(

@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 
 from tests.faults.opening import Person
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.provider import Provider
 from tests.faults.scenario import Run, SaleShape, Scenario
 
@@ -111,7 +112,7 @@ async def _verdict(run: Run) -> list[str]:
     run.note(f"late money: {claimed} orders claimed again, {refunded} refunded")
     if not (claimed and refunded):
         lines.append(f"HARNESS: {claimed} claimed again, {refunded} refunded shows too little")
-    return lines
+    return lines + frozen_holds_kept(run.history)
 
 
 SCENARIO = Scenario(

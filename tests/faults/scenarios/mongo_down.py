@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.scenario import Run, Scenario
 
 _AWAY_SECONDS = 8.0
@@ -36,7 +37,7 @@ async def _verdict(run: Run) -> list[str]:
         run.note(f"while mongod was away, {done} times {name}")
         if not done:
             lines.append(f"while mongod was away, nobody did {name}")
-    return lines
+    return lines + frozen_holds_kept(run.history)
 
 
 SCENARIO = Scenario(

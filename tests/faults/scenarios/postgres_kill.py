@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.scenario import Run, Scenario
 
 _KILLS = 3
@@ -18,9 +19,14 @@ async def _kill(run: Run) -> None:
         run.note("postgres has recovered")
 
 
+async def _verdict(run: Run) -> list[str]:
+    return frozen_holds_kept(run.history)
+
+
 SCENARIO = Scenario(
     name="postgres-kill",
     harm="kill -9 of Postgres, three times under load",
     expected="the same key retried gives one order; every answered order is there; pools recover",
     nemesis=_kill,
+    verdict=_verdict,
 )

@@ -10,6 +10,7 @@ import asyncpg
 import psutil
 
 from tests.faults.programs import Program, ProgramFailed
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.scenario import Run, Scenario
 
 _SLOW_SECONDS = 12.0
@@ -96,7 +97,7 @@ async def _verdict(run: Run) -> list[str]:
     if not took:
         return ["while Postgres was slow, nobody could place an order"]
     run.note(f"{len(took)} orders while slow, median {median(took):.2f} s, most {max(took):.2f} s")
-    return []
+    return frozen_holds_kept(run.history)
 
 
 SCENARIO = Scenario(

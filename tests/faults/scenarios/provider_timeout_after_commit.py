@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+from tests.faults.promise_checks import frozen_holds_kept
 from tests.faults.provider import Provider
 from tests.faults.scenario import Run, Scenario
 
@@ -29,7 +30,8 @@ async def _verdict(run: Run) -> list[str]:
     async with Provider(run.stack.where) as provider:
         books = await provider.books()
     intents = Counter(intent["metadata"].get("order_id") for intent in books["intents"])
-    return [f"{order} has {times} intents" for order, times in intents.items() if times > 1]
+    lines = [f"{order} has {times} intents" for order, times in intents.items() if times > 1]
+    return lines + frozen_holds_kept(run.history)
 
 
 SCENARIO = Scenario(
