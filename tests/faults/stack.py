@@ -39,6 +39,8 @@ class Stack:
         self.valkey = new_valkey(self.folder, persistent=shape.redis_persistent)
         self.mongo = new_mongo(self.folder)
         self.apis: list[Program] = []
+        # APIs that run, and that nobody is sent to: they are about to be replaced.
+        self.draining: set[Program] = set()
         self.workers: list[Program] = []
         self.programs: list[Program] = [self.valkey, self.mongo]
         self._ports: dict[str, int] = {}
@@ -87,7 +89,7 @@ class Stack:
 
     def api_addresses(self) -> list[str]:
         """The base addresses of the APIs that run; of all, when none does."""
-        running = [api for api in self.apis if api.running]
+        running = [api for api in self.apis if api.running and api not in self.draining]
         return [self.address(api) for api in running or self.apis]
 
     def address(self, program: Program) -> str:
@@ -112,13 +114,17 @@ class Stack:
         self.workers.append(worker)
         return worker
 
-    async def command(self, *words: str) -> tuple[int | None, str]:
-        """Run a flashsale command to its end; its exit code and all that it said."""
+    async def command(self, *words: str, **harm: str) -> tuple[int | None, str]:
+        """Run a flashsale command to its end; its exit code and all that it said.
+
+        `harm` are FAULTS_ variables of this command alone.
+        """
 
         async def at_once() -> bool:
             return True
 
         program = self._flashsale(f"{words[0]}-{len(self.programs)}", at_once, *words)
+        program.environment.update(harm)
         program.launch()
         await program.wait(_COMMAND_SECONDS)
         program.kill()
