@@ -59,7 +59,7 @@ def _routes(
     schema: Schema, resources: Resources, hub: Hub, open_sessions: OpenSessions
 ) -> list[BaseRoute]:
     settings = resources.settings
-    metrics = Metrics()
+    metrics = Metrics(resources.driftbook.counts)
 
     def make_context(request: RequestFacts) -> Context:
         return Context(resources=resources, hub=hub, loaders=Loaders(resources), request=request)

@@ -46,6 +46,19 @@ class Finding:
     mended: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a pass on demand has found; without the provider nothing was found about money."""
+
+    findings: Sequence[Finding]
+    provider_away: bool
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was compared, and nothing is left."""
+        return not self.provider_away and all(found.mended for found in self.findings)
+
+
 class Reconciliation:
     """Three sweeps of the worker, and one pass over everything on demand."""
 
@@ -109,38 +122,58 @@ class Reconciliation:
 
     async def reconcile(
         self, *, since: datetime, deal_id: str | None = None, mend: bool = True
-    ) -> list[Finding]:
+    ) -> Report:
         """Compare everything, or what concerns one deal, and mend it; without `mend` reads only.
 
         Every difference is looked at twice. What a staged job will tell the gate counts as mended.
 
         Raises:
-            ProviderUnreachable, redis.RedisError: a store or the provider is away; repeat.
+            redis.RedisError, asyncpg.PostgresError, OSError: a store is away; repeat.
         """
-        suspects = await self._comparison.compare(since, most_pages=ON_DEMAND_PAGES)
+        suspects = await self._suspects(since)
         deal_ids = [deal_id] if deal_id else await self._all_deals()
-        looks = [await self._watch.look(one, most=MOST_ON_DEMAND) for one in deal_ids]
+        looks = [await self._watch.look(each, most=MOST_ON_DEMAND) for each in deal_ids]
         wrong = [look for look in looks if look is not None and look.drifts]
         if suspects or wrong:
             await asyncio.sleep(SECOND_LOOK_SECONDS)
-        of_money = await self._comparison.compare_again(suspects) + await self._stuck()
+        of_intents = await self._still(suspects)
+        of_orders = [*(of_intents or ()), *await self._stuck()]
         if deal_id:
-            of_money = [drift for drift in of_money if drift.deal_id == deal_id]
-        gates = [look for each in wrong if (look := await self._look_again(each)).drifts]
-        found = [*of_money, *(drift for look in gates for drift in look.drifts)]
-        if not mend:
-            return [Finding(drift, mended=False) for drift in found]
-        await self._mend_all(of_money, gates)
-        for look in looks:
-            if look is not None and not look.drifts:
-                await self._driftbook.close_gone(look.deal_id, ())
-        still = await self._driftbook.open_keys()
-        return [Finding(drift, mended=drift.key not in still) for drift in found]
+            of_orders = [drift for drift in of_orders if drift.deal_id == deal_id]
+        gates = [again for one in wrong if (again := await self._look_again(one)).drifts]
+        found = [*of_orders, *(drift for look in gates for drift in look.drifts)]
+        still = {drift.key for drift in found}
+        if mend:
+            await self._mend_all(of_orders, gates)
+            for look in looks:
+                if look is not None and not look.drifts:
+                    await self._driftbook.close_gone(look.deal_id, ())
+            still = await self._driftbook.open_keys()
+        findings = [Finding(drift, mended=drift.key not in still) for drift in found]
+        return Report(findings, provider_away=of_intents is None)
 
-    async def _mend_all(self, of_money: Sequence[Drift], gates: Sequence[Look]) -> None:
+    async def _suspects(self, since: datetime) -> list[Drift] | None:
+        """What a first comparison with the provider finds; None while it is away."""
+        try:
+            return await self._comparison.compare(since, most_pages=ON_DEMAND_PAGES)
+        except (ProviderUnreachable, ProviderRefused) as error:
+            log.error("intents_not_compared", error=repr(error))  # noqa: TRY400 - the error says it all
+            return None
+
+    async def _still(self, suspects: Sequence[Drift] | None) -> list[Drift] | None:
+        """What of it is still there; None while the provider is away."""
+        if suspects is None:
+            return None
+        try:
+            return await self._comparison.compare_again(suspects)
+        except (ProviderUnreachable, ProviderRefused) as error:
+            log.error("intents_not_compared", error=repr(error))  # noqa: TRY400 - the error says it all
+            return None
+
+    async def _mend_all(self, of_orders: Sequence[Drift], gates: Sequence[Look]) -> None:
         """Money first: it may take up the very claims that a gate seems to have too many of."""
-        await self._driftbook.record(of_money)
-        for drift in of_money:
+        await self._driftbook.record(of_orders)
+        for drift in of_orders:
             await self._mend(drift)
         await self._driftbook.close_settled()
         for look in gates:

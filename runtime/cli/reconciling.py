@@ -14,7 +14,7 @@ from runtime.problems import CannotStart
 from runtime.reachable import check_stores, require_payments
 
 if TYPE_CHECKING:
-    from orders.reconciliation import Finding
+    from orders.reconciliation import Report
     from runtime.resources import Resources
 
 commands = typer.Typer()
@@ -41,15 +41,15 @@ def reconcile(
     settings = command_settings()
     require_payments(settings)
     configure_logs(settings.log_level)
-    findings = asyncio.run(_reconcile(settings, deal, timedelta(hours=hours), mend=not dry_run))
-    _tell(findings, dry_run=dry_run)
-    if any(not found.mended for found in findings):
+    report = asyncio.run(_reconcile(settings, deal, timedelta(hours=hours), mend=not dry_run))
+    _tell(report, dry_run=dry_run)
+    if not report.clean:
         raise typer.Exit(1)
 
 
 async def _reconcile(
     settings: Settings, deal_id: str | None, back: timedelta, *, mend: bool
-) -> list["Finding"]:
+) -> "Report":
     await check_stores(settings, migrated=True)
     from runtime.resources import open_resources  # noqa: PLC0415 - start quickly
 
@@ -76,9 +76,9 @@ async def _sweep(resources: "Resources") -> None:
         typer.echo(f"{name}: {count}")
 
 
-def _tell(findings: list["Finding"], *, dry_run: bool) -> None:
+def _tell(report: "Report", *, dry_run: bool) -> None:
     """A row for each difference, then how many there were."""
-    for found in findings:
+    for found in report.findings:
         drift = found.drift
         word = "repaired" if found.mended else "left"
         subject = " ".join(filter(None, (drift.order_id, drift.intent_id))) or "-"
@@ -86,8 +86,10 @@ def _tell(findings: list["Finding"], *, dry_run: bool) -> None:
             f"{drift.kind:<18}  {drift.deal_id or '-':<31}  {subject}  "
             f"units {drift.units}  {word}  {drift.note}"
         )
-    left = sum(not found.mended for found in findings)
+    if report.provider_away:
+        typer.echo("The payment provider did not answer: no intent was compared.", err=True)
+    total, left = len(report.findings), sum(not found.mended for found in report.findings)
     if dry_run:
-        typer.echo(f"{left} differences; nothing was changed.")
+        typer.echo(f"{total} differences; nothing was changed.")
     else:
-        typer.echo(f"{len(findings)} differences, {len(findings) - left} repaired, {left} left.")
+        typer.echo(f"{total} differences, {total - left} repaired, {left} left.")

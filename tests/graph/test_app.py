@@ -60,6 +60,7 @@ async def test_what_it_counts_can_be_scraped(process: httpx.AsyncClient) -> None
     await process.post("/graphql", json={"query": "{ serverTime }"})
     scraped = (await process.get("/metrics")).text
     assert 'flashsale_requests_total{operation="query",status="200"}' in scraped
+    assert 'flashsale_drift_total{class="LOST_HOLD"}' in scraped
 
 
 async def test_an_unsigned_event_is_turned_away_at_the_real_door(

@@ -11,12 +11,14 @@ from tests.orders.shop import ACTOR, Shop, buyer
 Told = list[tuple[str, int, bool]]
 
 
-async def reconcile(shop: Shop, deal_id: str, *, mend: bool = True) -> list[Finding]:
-    return await shop.resources.reconciliation.reconcile(
+async def reconcile(shop: Shop, deal_id: str, *, mend: bool = True) -> Sequence[Finding]:
+    report = await shop.resources.reconciliation.reconcile(
         since=shop.resources.clock.now() + timedelta(days=1),  # of intents: none
         deal_id=deal_id,
         mend=mend,
     )
+    assert not report.provider_away
+    return report.findings
 
 
 def told(findings: Sequence[Finding]) -> Told:

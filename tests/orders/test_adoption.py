@@ -1,5 +1,6 @@
 """Postgres was restored from a backup: money whose order is lost is taken up, or sent back."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -59,10 +60,12 @@ async def send_event(shop: Shop, order: OrderView) -> None:
         await receive(connection, event)
 
 
-async def reconcile(shop: Shop, *, mend: bool = True) -> list[Finding]:
-    return await shop.resources.reconciliation.reconcile(
+async def reconcile(shop: Shop, *, mend: bool = True) -> Sequence[Finding]:
+    report = await shop.resources.reconciliation.reconcile(
         since=shop.resources.clock.now() - timedelta(minutes=10), mend=mend
     )
+    assert not report.provider_away
+    return report.findings
 
 
 async def mine(shop: Shop, order_id: str, *, mend: bool = True) -> list[tuple[str, bool]]:
@@ -223,8 +226,8 @@ async def test_an_open_intent_of_an_order_that_has_ended_is_cancelled(shop: Shop
         "UPDATE payments SET created_at = now() - interval '2 days' WHERE order_id = $1", order.id
     )
     long_ago = shop.resources.clock.now() + timedelta(days=1)  # the list alone would not find it
-    found = await shop.resources.reconciliation.reconcile(since=long_ago, deal_id=deal_id)
-    kinds = [(one.drift.kind, one.mended) for one in found if one.drift.intent_id]
+    report = await shop.resources.reconciliation.reconcile(since=long_ago, deal_id=deal_id)
+    kinds = [(one.drift.kind, one.mended) for one in report.findings if one.drift.intent_id]
     assert kinds == [(DriftClass.ORPHAN_INTENT, True)]
     intent = await shop.resources.gateway.retrieve(order.payment.intent_id or "")
     assert intent.status == "CANCELLED"

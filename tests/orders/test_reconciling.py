@@ -144,9 +144,9 @@ async def test_a_dry_run_writes_nothing_anywhere(shop: Shop) -> None:
         OpenIntent(new_id("ord"), buyer(), "FS-1", 1_000, "USD")
     )
     before = await everything(shop)
-    found = await shop.resources.reconciliation.reconcile(
+    report = await shop.resources.reconciliation.reconcile(
         since=shop.resources.clock.now() - timedelta(minutes=5), mend=False
     )
-    kinds = {one.drift.kind.value for one in found}
+    kinds = {one.drift.kind.value for one in report.findings}
     assert {"LOST_HOLD", "STUCK_ORDER", "ORPHAN_INTENT"} <= kinds
     assert await everything(shop) == before
