@@ -138,7 +138,9 @@ class Gatekeeper:
                     "UPDATE deals SET epoch = $2 + 1, epoch_raised_at = clock_timestamp(),"
                     " gate_closed_at = NULL"
                     " WHERE id = $1 AND epoch <= $2"
-                    " AND epoch_raised_at < clock_timestamp() - $3::interval RETURNING true",
+                    # One in the future is of a clock that was ahead, and of no rebuild under way.
+                    " AND epoch_raised_at NOT BETWEEN clock_timestamp() - $3::interval"
+                    " AND clock_timestamp() RETURNING true",
                     deal_id,
                     above,
                     timedelta(seconds=REBUILD_SECONDS),

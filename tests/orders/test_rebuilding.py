@@ -30,3 +30,20 @@ async def test_a_rebuild_leaves_the_gate_to_one_that_raised_the_epoch_after_it(
     assert await pool.fetchval("SELECT epoch FROM deals WHERE id = $1", deal_id) == (
         before.order[0] + 2
     )
+
+
+@pytest.mark.parametrize(("age", "rebuilt"), [("-1 hour", True), ("0", False), ("1 hour", True)])
+async def test_only_a_young_rebuild_is_waited_for_and_none_of_the_future(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, age: str, *, rebuilt: bool
+) -> None:
+    """Postgres's clock was an hour ahead when the gate was opened last."""
+    monkeypatch.setattr(gatekeeper, "REBUILD_SECONDS", 60.0)
+    deal_id = await shop.deal()
+    await shop.resources.pool.execute(
+        "UPDATE deals SET epoch_raised_at = clock_timestamp() - $2::text::interval WHERE id = $1",
+        deal_id,
+        age,
+    )
+    epoch = (await shop.stock(deal_id)).epoch
+    assert await shop.resources.gatekeeper.rebuild(deal_id, above=epoch) == rebuilt
+    assert (await shop.stock(deal_id)).epoch == epoch + rebuilt
