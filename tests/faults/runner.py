@@ -116,6 +116,8 @@ async def _sell(run: Run, scenario: Scenario) -> tuple[float | None, list[str]]:
             await scenario.nemesis(run)
     except TimeoutError:
         violations.append(f"HARNESS: the nemesis was not done after {_NEMESIS_SECONDS:.0f} s")
+    except Exception as error:  # noqa: BLE001 - the other scenarios are run all the same
+        violations.append(f"HARNESS: the nemesis failed: {error!r}")
     run.stack.heal()
     healed = run.history.mark("healed")
     run.note("healed")
