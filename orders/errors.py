@@ -15,6 +15,8 @@ OUT_OF_REACH: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    # Of a server that ends a session, at its restart, just when a query is sent over it.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )

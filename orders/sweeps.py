@@ -28,6 +28,10 @@ MOST_HOLDS = 500
 MOST_ORDERS = 200
 # A claim whose order is this late belongs to a process that died (protocol rule 2).
 CLAIM_PATIENCE = timedelta(seconds=30)
+# Clocks of hosts differ by less; what lies further ahead was written by a clock that had jumped.
+CLOCKS_APART = timedelta(minutes=1)
+# No job is ever staged, or repeated, for later than this.
+LATEST_JOB = timedelta(minutes=10)
 # A deal's holds and orders outlive its end by less than this.
 AFTERLIFE = timedelta(hours=2)
 
@@ -91,8 +95,19 @@ class Sweeps:
         return staged
 
     async def expire_orders(self) -> int:
-        """Start expiring unpaid orders whose time is up; their units are freed by settlement."""
+        """Start expiring unpaid orders whose time is up; their units are freed by settlement.
+
+        An order from the future was placed while a clock was ahead: it gets its time from now on.
+        """
+        now = self._clock.now()
         async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "UPDATE orders SET payment_due_at = $1::timestamptz + (payment_due_at - placed_at),"
+                " placed_at = $1, updated_at = now()"
+                " WHERE status = 'PENDING_PAYMENT' AND payment_due_at > $2 AND placed_at > $2",
+                now,
+                now + CLOCKS_APART,
+            )
             due = await connection.fetch(
                 "UPDATE orders SET status = 'EXPIRING', updated_at = now()"
                 " WHERE (user_id, id) IN ("
@@ -100,7 +115,7 @@ class Sweeps:
                 "   WHERE status = 'PENDING_PAYMENT' AND payment_due_at <= $1"
                 "   ORDER BY payment_due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
                 " RETURNING user_id, id",
-                self._clock.now(),
+                now,
                 MOST_ORDERS,
             )
             await self._stage_settling(connection, due)
@@ -115,12 +130,13 @@ class Sweeps:
                 "UPDATE orders SET checked_at = $1 WHERE (user_id, id) IN ("
                 "  SELECT user_id, id FROM orders"
                 "   WHERE status IN ('PENDING_PAYMENT', 'CANCELLING', 'EXPIRING', 'REFUND_PENDING')"
-                "     AND checked_at <= $2"
+                "     AND (checked_at <= $2 OR checked_at > $4)"
                 "   ORDER BY checked_at LIMIT $3 FOR UPDATE SKIP LOCKED)"
                 " RETURNING user_id, id",
                 self._clock.now(),
                 self._clock.now() - self._poll_after,
                 MOST_ORDERS,
+                self._clock.now() + CLOCKS_APART,
             )
             await self._stage_settling(connection, silent)
         return len(silent)
@@ -146,6 +162,17 @@ class Sweeps:
             log.warning("jobs_requeued", jobs=len(parked))
             await queries.requeue_jobs([job.id for job in parked])
         return len(parked)
+
+    async def wake_jobs(self) -> int:
+        """Let jobs run that were staged while the clock of Postgres was ahead; how many."""
+        woken = await self._pool.fetch(
+            "UPDATE pgqueuer SET execute_after = now()"
+            " WHERE status = 'queued' AND execute_after > now() + $1::interval RETURNING id",
+            LATEST_JOB,
+        )
+        if woken:
+            log.warning("jobs_woken", jobs=len(woken))
+        return len(woken)
 
     async def open_gates(self) -> int:
         """Open the gate of every deal that is not over and whose gate is lost; how many were."""
