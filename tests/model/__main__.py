@@ -3,13 +3,9 @@
 import argparse
 import sys
 
-from tests.model.search import Exploration, explore
-from tests.model.stock import subject
+from tests.model.search import Exploration
 from tests.model.world import RULES
-from tests.model.worlds import CATCHES, WORLDS
-
-# More than any of the worlds has; a larger one is cut off rather than filling the memory.
-MOST_STATES = 2_000_000
+from tests.model.worlds import CATCHES, MOST_STATES, WORLDS, search
 
 
 def main() -> None:
@@ -33,7 +29,7 @@ def _show(name: str, without: str, most_states: int) -> None:
     world = WORLDS[name]
     if without:
         world = world.leaving_out(without)
-    found = explore(subject(world), most_states=most_states)
+    found = search(world, most_states=most_states)
     _say(f"{name}{f' without {without} ({RULES[without]})' if without else ''}:")
     _say(f"  {_sum_up(found)}")
     for number, label in enumerate(found.trace, start=1):

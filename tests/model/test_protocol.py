@@ -4,18 +4,14 @@ import sys
 
 import pytest
 
-from tests.model.search import explore
-from tests.model.stock import subject
 from tests.model.world import RULES
-from tests.model.worlds import CATCHES, WORLDS
-
-MOST_STATES = 500_000
+from tests.model.worlds import CATCHES, WORLDS, search
 
 
 @pytest.mark.timeout(300)  # a busy machine
 @pytest.mark.parametrize("name", WORLDS)
 def test_nothing_breaks_however_the_steps_are_interleaved(name: str) -> None:
-    found = explore(subject(WORLDS[name]), most_states=MOST_STATES)
+    found = search(WORLDS[name])
     sys.stdout.write(f"{name}: {found.states:,} states, {found.depth} steps deep\n")
     assert not found.broken, "\n".join((found.broken, *found.trace))
     assert found.complete
@@ -23,7 +19,6 @@ def test_nothing_breaks_however_the_steps_are_interleaved(name: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_without_a_rule_something_breaks(rule: str) -> None:
-    world = WORLDS[CATCHES[rule]].leaving_out(rule)
-    found = explore(subject(world), most_states=MOST_STATES)
+    found = search(WORLDS[CATCHES[rule]].leaving_out(rule))
     sys.stdout.write(f"without {rule}: {len(found.trace)} steps: {found.broken}\n")
     assert found.broken, f"nobody misses {rule}: {RULES[rule]}"

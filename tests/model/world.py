@@ -17,6 +17,11 @@ RULES: Final = {
     "rule-6": "a rebuild keeps no holds and no claims",
     "rule-6-ended": "a rebuild keeps claims and holds whose order Postgres knows",
     "rule-6-evict": "a rebuild keeps holds and claims that do not fit, and shows 0 as available",
+    "rule-7": "an intent with an unknown outcome is taken for none",
+    "rule-8": "only the intents that are written down are looked at",
+    "rule-8-extra": "a second capture of a paid order is kept",
+    "cancelled-first": "units are freed before the provider has cancelled the intents",
+    "rule-9-refund": "a refund is sent before REFUND_PENDING has committed",
     "rule-9": "late money takes its units in Postgres alone",
     "rule-10": "a refund frees units that its order no longer owns",
     "rule-11-more": "more stock reaches the gate first",
@@ -26,7 +31,7 @@ RULES: Final = {
     "limit": "Postgres does not check the purchase limit",
     "operation-id": "a request for a hold that arrives twice holds twice",
 }
-"""What is done instead, when a rule of the stock is left out."""
+"""What is done instead, when a rule is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class World:
     """The bounds of one search. Everything that may happen in it may happen at any moment."""
 
     name: str
+    provider: bool = False  # one order's payments, and nothing of the stock
     buyers: int = 2
     deals: int = 1  # each order has a line of every deal
     units: int = 1  # of each deal
@@ -53,9 +59,10 @@ class World:
     repeat: bool = False  # a message arrives once more
     echoes: bool = False  # a request for a hold arrives once more, before the hold could lapse
     gate_down: bool = False  # Redis is out of reach; an order passes by
+    forgets_early: bool = False  # the provider forgets a key that a request on its way relies on
     pays: bool = True
     expires: bool = True
-    late: int = 0  # processes that handle the late money of an order at once
+    late: int = 0  # processes that settle an order at once, after it has ended or before
     refunds: bool = False  # operators refund paid orders
     write_offs: bool = False  # and do not put the units back on sale
     without: str = ""  # the rule that is left out

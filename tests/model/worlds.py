@@ -2,7 +2,12 @@
 
 from typing import Final
 
+from tests.model import payment, stock
+from tests.model.search import Exploration, explore
 from tests.model.world import RULES, World
+
+# More than any of these worlds has; a larger one is cut off rather than filling the memory.
+MOST_STATES: Final = 2_000_000
 
 _ALL: Final = (
     World("plain", buyers=3, units=2),
@@ -19,6 +24,8 @@ _ALL: Final = (
     World("gate down", gate_down=True, flush=True, faults=2, epochs=4),
     World("changed holds", units=2, each=2, changes=True, faults=1, flush=True, epochs=2),
     World("two deals", deals=2, faults=1, flush=True, epochs=2),
+    World("payments", provider=True, late=2, faults=2, die=True),
+    World("forgotten keys", provider=True, late=2, refunds=True, faults=1, forgets_early=True),
     World("purchase limit", orders=2, units=2, limit=1, faults=1, gate_down=True, epochs=2),
 )
 
@@ -38,6 +45,11 @@ CATCHES: Final = {
     "rule-6": "rebuilds for no reason",
     "rule-6-ended": "rebuilds for no reason",
     "rule-6-evict": "rollback",
+    "rule-7": "payments",
+    "rule-8": "payments",
+    "rule-8-extra": "payments",
+    "cancelled-first": "payments",
+    "rule-9-refund": "forgotten keys",
     "rule-9": "late money",
     "rule-10": "refunds",
     "rule-11-more": "operators",
@@ -50,3 +62,10 @@ CATCHES: Final = {
 """The world in which leaving a rule out breaks something soonest."""
 
 assert set(CATCHES) == set(RULES)
+
+
+def search(world: World, *, most_states: int = MOST_STATES) -> Exploration:
+    """Explore one world."""
+    if world.provider:
+        return explore(payment.subject(world), most_states=most_states)
+    return explore(stock.subject(world), most_states=most_states)
