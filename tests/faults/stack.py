@@ -15,7 +15,7 @@ from models.stores import migrate_mongo
 from runtime.ports import free_port
 from tests.faults.environment import STRIPE_API_KEY, product_environment
 from tests.faults.evidence import Where
-from tests.faults.programs import STOP_SECONDS, Program, Ready
+from tests.faults.programs import STOP_SECONDS, Program, ProgramFailed, Ready
 from tests.faults.proxy import Address, Proxy
 from tests.faults.scenario import SaleShape
 from tests.faults.stores import StoreProgram, Workshop, new_mongo, new_valkey
@@ -165,7 +165,7 @@ class Stack:
         for _ in range(self.shape.workers):
             self.new_worker()
         started = (self.sandbox, *self.apis, *self.workers)
-        await asyncio.gather(*(program.start() for program in started))
+        await asyncio.gather(*(_start_patiently(program) for program in started))
 
     async def _end(self) -> None:
         """Ask our own programs to stop, then end everything that is left."""
@@ -222,6 +222,15 @@ class Stack:
         parts = urlsplit(addresses[self._turn % len(addresses)])
         assert parts.port is not None
         return _LOOPBACK, parts.port
+
+
+async def _start_patiently(program: Program) -> None:
+    """Start it; on a crowded machine a store may answer its first look too late."""
+    try:
+        await program.start()
+    except ProgramFailed:
+        program.kill()
+        await program.start()
 
 
 def through(url: str, proxy: Proxy) -> str:
