@@ -173,3 +173,5 @@ async def test_a_confirmed_claim_that_postgres_lost_is_first_counted_as_new(shop
     assert told(await reconcile(shop, deal_id)) == [("PHANTOM_STOCK", 2, True)]
     assert (await shop.counters(deal_id))[1] == before[1] + 2
     assert await reconcile(shop, deal_id) == []
+    given_up = "SELECT count(*) FROM orders WHERE id = $1"
+    assert await shop.resources.pool.fetchval(given_up, order_id) == 0

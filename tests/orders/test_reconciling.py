@@ -1,6 +1,7 @@
 """Reconciliation as a sweep and on demand: second looks, turns, stuck orders, a dry run."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -150,3 +151,47 @@ async def test_a_dry_run_writes_nothing_anywhere(shop: Shop) -> None:
     kinds = {one.drift.kind.value for one in report.findings}
     assert {"LOST_HOLD", "STUCK_ORDER", "ORPHAN_INTENT"} <= kinds
     assert await everything(shop) == before
+
+
+async def test_a_busy_deal_shows_no_drift_at_any_single_look(shop: Shop) -> None:
+    """Buyers hold, order, pay and cancel, jobs are done, and somebody looks all the time."""
+    deal_id = await shop.deal(allotment=60, limit=5)
+    resources, buying = shop.resources, True
+    looks: list[Sequence[Drift]] = []
+    watch = gate_watch.GateWatch(
+        pool=resources.pool,
+        stock=resources.stock,
+        gatekeeper=resources.gatekeeper,
+        abandonment=resources.abandonment,
+        driftbook=resources.driftbook,
+        clock=resources.clock,
+    )
+
+    async def buy(number: int) -> None:
+        await resources.carts.add(buyer(), deal_id=deal_id, quantity=1, key=None)
+        order = await shop.order(buyer(), deal_id, quantity=1 + number % 2)
+        if number % 3 == 0:
+            await resources.cancelling.cancel(order.user_id, order.id)
+        else:
+            await shop.pay(order)
+            await resources.settlement.settle(order.user_id, order.id)
+
+    async def work() -> None:
+        while buying:
+            await shop.work()
+            await asyncio.sleep(0.01)
+
+    async def look() -> None:
+        while buying:
+            seen = await watch.look(deal_id, most=1_000)
+            assert seen is not None
+            looks.append(seen.drifts)
+
+    others = [asyncio.create_task(work()), asyncio.create_task(look())]
+    await asyncio.gather(*(buy(number) for number in range(20)))
+    buying = False
+    await asyncio.gather(*others)
+    await shop.work()
+    assert len(looks) > 3
+    assert [found for found in looks if found] == []
+    await shop.prove(deal_id)
