@@ -13,6 +13,7 @@ from tests.faults.checker import check
 from tests.faults.evidence import Evidence, collect
 from tests.faults.history import History
 from tests.faults.opening import Sale, open_sale
+from tests.faults.programs import ProgramFailed
 from tests.faults.promise_checks import SELLING_SECONDS
 from tests.faults.scenario import Run, Scenario
 from tests.faults.settling import settle
@@ -61,8 +62,19 @@ async def run_scenario(
 
     `launch` are further FAULTS_ variables (launch.py), such as the name of a mutant.
     """
-    began = monotonic()
     shape = replace(scenario.shape, launch={**scenario.shape.launch, **(launch or {})})
+    harmed = replace(scenario, shape=shape)
+    try:
+        return await _run(harmed, workshop, seed=seed, seconds=seconds)
+    except (ProgramFailed, TimeoutError) as error:
+        # The other scenarios are run all the same.
+        lines = [f"HARNESS: the sale could not be opened: {error!r}"]
+        return Outcome(scenario.name, seed, 0.0, {}, 0, {}, None, lines, [])
+
+
+async def _run(scenario: Scenario, workshop: Workshop, *, seed: int, seconds: float) -> Outcome:
+    began = monotonic()
+    shape = scenario.shape
     async with Stack(workshop, scenario.name, shape) as stack:
         sale = await open_sale(stack.where.database_url, stack.api_addresses()[0], shape)
         history = History()

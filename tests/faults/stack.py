@@ -21,6 +21,7 @@ from tests.faults.scenario import SaleShape
 from tests.faults.stores import StoreProgram, Workshop, new_mongo, new_valkey
 
 _COMMAND_SECONDS: Final = 60.0
+_STARTS: Final = 4
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -225,12 +226,15 @@ class Stack:
 
 
 async def _start_patiently(program: Program) -> None:
-    """Start it; on a crowded machine a store may answer its first look too late."""
-    try:
-        await program.start()
-    except ProgramFailed:
-        program.kill()
-        await program.start()
+    """Start it; on a crowded machine a store may answer its first looks too late."""
+    for _ in range(_STARTS - 1):
+        try:
+            await program.start()
+        except ProgramFailed:
+            program.kill()
+        else:
+            return
+    await program.start()
 
 
 def through(url: str, proxy: Proxy) -> str:
