@@ -23,4 +23,5 @@ UPDATE drift
             WHERE o.user_id = drift.user_id AND o.id = drift.order_id
               AND (o.status IN ('REFUND_PENDING', 'UNDER_REVIEW')
                    OR o.status = 'PAID' AND o.paid_by = drift.intent_id))
-       ELSE false END
+       -- Of a gate: the next look at it tells, unless there is no such deal any more.
+       ELSE NOT EXISTS (SELECT FROM deals d WHERE d.id = drift.deal_id) END

@@ -122,6 +122,18 @@ async def test_a_difference_is_one_row_however_many_find_it(shop: Shop) -> None:
     await book.close_gone(deal_id, [])
 
 
+async def test_a_deleted_deal_has_no_open_drift(shop: Shop) -> None:
+    kept, deleted = await shop.deal(), await shop.deal()
+    for deal_id in (kept, deleted):
+        drift = Drift(DriftClass.COUNTER_DRIFT, "RECOUNT", "odd", deal_id=deal_id)
+        await shop.resources.driftbook.record([drift])
+    await shop.resources.pool.execute("DELETE FROM deals WHERE id = $1", deleted)
+    await shop.resources.driftbook.close_settled()
+    assert await open_drift(shop, deleted) == 0
+    assert await open_drift(shop, kept) == 1
+    await shop.resources.driftbook.close_gone(kept, [])
+
+
 async def everything(shop: Shop) -> dict[str, Any]:
     """All rows of all tables and all keys of Redis."""
     tables = await shop.resources.pool.fetch(
