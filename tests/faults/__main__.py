@@ -12,7 +12,7 @@ import uvloop
 
 from tests.faults import catalogue
 from tests.faults.mutants import MUTANTS
-from tests.faults.report import RESULTS, in_full, keep, one_line, write_table
+from tests.faults.report import RESULTS, in_full, keep, one_line, write_tables
 from tests.faults.runner import Outcome, run_scenario
 from tests.faults.scenario import Scenario
 from tests.faults.stores import Workshop
@@ -62,8 +62,8 @@ def run(
 def report(
     results: Annotated[Path, typer.Argument(help="A file that run has written.")] = RESULTS,
 ) -> None:
-    """Write the table of docs/reliability.md anew."""
-    write_table(results, catalogue.all_scenarios())
+    """Write the tables of docs/reliability.md anew."""
+    write_tables(results, catalogue.all_scenarios())
 
 
 async def _run_all(

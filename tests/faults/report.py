@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.environment import ROOT
+from tests.faults.mutants import MUTANTS
 from tests.faults.runner import KEPT, Outcome
 from tests.faults.scenario import Scenario
 
 RESULTS: Final = KEPT / "last.json"
 RELIABILITY: Final = ROOT / "docs" / "reliability.md"
-_BEGIN: Final = "<!-- table of runs, written by python -m tests.faults report -->"
-_END: Final = "<!-- end of the table -->"
-_HEAD: Final = (
-    "| scenario | harm | runs | operations | faults | orders | violations | selling again, worst |",
-    "|---|---|---:|---:|---:|---:|---:|---:|",
+_BEGIN: Final = "<!-- tables, written by python -m tests.faults report -->"
+_END: Final = "<!-- end of the tables -->"
+_RUNS: Final = (
+    "| scenario | harm | expected | runs | operations | faults | orders | broken | selling again |",
+    "|---|---|---|---:|---:|---:|---:|---:|---:|",
+)
+_MUTANTS: Final = (
+    "| mutant | what is wrong with it | caught by |",
+    "|---|---|---|",
 )
 
 
@@ -52,31 +57,46 @@ def keep(outcomes: Sequence[Outcome], path: Path = RESULTS) -> None:
     path.write_text(json.dumps({"runs": runs}, indent=1) + "\n", encoding="utf-8")
 
 
-def table(runs: Sequence[Mapping[str, Any]], scenarios: Mapping[str, Scenario]) -> str:
+def write_tables(
+    results: Path, scenarios: Mapping[str, Scenario], page: Path = RELIABILITY
+) -> None:
+    """Put the tables of a results file into a page, between its two marks."""
+    runs = json.loads(results.read_text(encoding="utf-8"))["runs"]
+    before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    tables = "\n\n".join((table_of_runs(runs, scenarios), table_of_mutants()))
+    page.write_text(f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}", encoding="utf-8")
+
+
+def table_of_runs(runs: Sequence[Mapping[str, Any]], scenarios: Mapping[str, Scenario]) -> str:
     """Runs of `keep`, a row for each scenario, in Markdown."""
-    rows = list(_HEAD)
+    rows = list(_RUNS)
     for name in sorted({run["scenario"] for run in runs}):
         ours = [run for run in runs if run["scenario"] == name]
-        again = [run["selling_again_seconds"] for run in ours if run["selling_again_seconds"]]
-        cells = (
-            f"`{name}`",
-            scenarios[name].harm,
-            len(ours),
-            sum(sum(run["operations"].values()) for run in ours),
-            sum(run["faults"] for run in ours),
-            sum(sum(run["orders"].values()) for run in ours),
-            sum(len(run["violations"]) for run in ours),
-            f"{max(again):.1f} s" if again else "-",
+        again = [
+            run["selling_again_seconds"] for run in ours if run["selling_again_seconds"] is not None
+        ]
+        rows.append(
+            _row(
+                f"`{name}`",
+                scenarios[name].harm,
+                scenarios[name].expected,
+                len(ours),
+                sum(sum(run["operations"].values()) for run in ours),
+                sum(run["faults"] for run in ours),
+                sum(sum(run["orders"].values()) for run in ours),
+                sum(len(run["violations"]) for run in ours),
+                f"{max(again):.1f} s" if again else "-",
+            )
         )
-        rows.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(rows)
 
 
-def write_table(results: Path, scenarios: Mapping[str, Scenario]) -> None:
-    """Put the table of a results file into docs/reliability.md, between its two marks."""
-    runs = json.loads(results.read_text(encoding="utf-8"))["runs"]
-    page = RELIABILITY.read_text(encoding="utf-8")
-    before, _, rest = page.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    new = f"{before}{_BEGIN}\n{table(runs, scenarios)}\n{_END}{after}"
-    RELIABILITY.write_text(new, encoding="utf-8")
+def table_of_mutants() -> str:
+    """What `make faults` takes out of the product, one after the other, and who has to notice."""
+    rows = [_row(f"`{one.name}`", one.wrong, f"`{one.scenario}`") for one in MUTANTS.values()]
+    return "\n".join((*_MUTANTS, *rows))
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
