@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
+import graph.socket
 import orders.batch
 import orders.writer
 import payments.events
@@ -208,6 +209,34 @@ def test_clock_follows_its_file_while_the_program_runs(
     assert abs(time.time() - datetime.now(UTC).timestamp() - 3_600) < 1_800
     file.write_text("-3600")
     assert abs(Clock().now() - datetime.now(UTC) + hour) < hour / 2
+
+
+def test_readers_are_given_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    harm(["serve"], {"FAULTS_DRAIN": "4"}, put=monkeypatch.setattr)
+    assert vars(graph.socket)["Pace"]().drain_within == 4.0
+    monkeypatch.undo()
+    assert vars(graph.socket)["Pace"]().drain_within == 30.0
+
+
+_REBORN = """
+import os, signal, sys
+from pathlib import Path
+from tests.faults.launch import be_reborn
+
+lives = Path(sys.argv[1])
+be_reborn(["no-such-command"])
+with lives.open("a") as book:
+    book.write(f"{os.getpid()}\\n")
+if len(lives.read_text().split()) < 3:
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(7)
+"""
+
+
+def test_a_killed_program_goes_on_as_another_until_it_ends_by_itself(tmp_path: Path) -> None:
+    ended = _run("-c", _REBORN, str(tmp_path / "lives"))
+    assert ended.returncode == 7, ended.stderr
+    assert len(set((tmp_path / "lives").read_text().split())) == 3
 
 
 def test_launched_program_is_the_product_with_the_harm(tmp_path: Path) -> None:
