@@ -11,6 +11,8 @@ from tests.faults.shopper import Shopper
 from tests.faults.storefront import Storefront
 
 _OPERATOR_SECONDS: Final = (0.6, 1.4)
+# Of the operator's turns.
+_REFUNDS: Final = 0.15
 _LEAVING_SECONDS: Final = (2.0, 8.0)
 _LOOK_SECONDS: Final = 0.05
 # Somebody who waits for an answer when the shop closes gets it by then.
@@ -102,6 +104,8 @@ class Crowd:
         chance, operator = self._chance("operator"), self.sale.operator
         while not self.closing.is_set():
             await self._pause(chance.uniform(*_OPERATOR_SECONDS))
+            if chance.random() < _REFUNDS:
+                await self._refund(chance)
             deal = chance.choice(self.sale.deals)
             shelf = await self.shop.ask(operator, "shelf", {"id": deal})
             left = shelf.told["stock"]["available"] if "stock" in shelf.told else 0
@@ -113,6 +117,22 @@ class Crowd:
                 continue
             given = {"dealId": deal, "delta": delta, "reason": "counted again"}
             await self.shop.ask(operator, "adjust", {"input": given})
+
+    async def _refund(self, chance: random.Random) -> None:
+        """Send the money of a paid order back, with or without its units."""
+        paid = {
+            str(one.asked["order"])
+            for one in self.history.of("pay")
+            if one.told.get("status") == "succeeded"
+        }
+        asked = {one.asked["orderId"] for one in self.history.of("refund")}
+        if paid - asked:
+            given = {
+                "orderId": chance.choice(sorted(paid - asked)),
+                "restock": chance.random() < 0.5,
+                "reason": "changed their mind",
+            }
+            await self.shop.ask(self.sale.operator, "refund", {"input": given})
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -117,16 +118,17 @@ async def _insist(desk: httpx.AsyncClient, document: str, given: dict[str, Any])
     """Ask until a program that has just started answers."""
     body = {"query": document, "variables": {"input": given}}
     answer: dict[str, Any] = {}
-    async with asyncio.timeout(_OPENING_SECONDS):
-        while True:
-            try:
-                answer = (await desk.post("/graphql", json=body)).json()
-            except (httpx.TransportError, ValueError):
-                answer = {"errors": "no answer"}
-            if "errors" not in answer:
-                (value,) = answer["data"].values()
-                if value["__typename"].endswith("Saved"):
-                    saved: dict[str, Any] = value
-                    return saved
-                assert value["__typename"] == "TryLater", answer
-            await asyncio.sleep(0.2)
+    limit = monotonic() + _OPENING_SECONDS
+    while monotonic() < limit:
+        try:
+            answer = (await desk.post("/graphql", json=body)).json()
+        except (httpx.TransportError, ValueError) as error:
+            answer = {"errors": repr(error)}
+        if "errors" not in answer:
+            (value,) = answer["data"].values()
+            if value["__typename"].endswith("Saved"):
+                saved: dict[str, Any] = value
+                return saved
+            assert value["__typename"] == "TryLater", answer
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"the sale could not be opened: {answer}")

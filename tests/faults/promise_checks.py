@@ -33,6 +33,11 @@ def answered_orders_exist(found: Evidence) -> list[str]:
             lines.append(f"{told['id']}: {answered} was answered, {ordered} is there")
         if told["status"] == "PAID" and order["status"] not in _AFTER_PAID:
             lines.append(f"{told['id']} was told PAID, and is {order['status']}")
+    for operation in _believed(found, "refund"):
+        order = orders.get(operation.told["id"])
+        if order is None or order["status"] != "REFUNDED":
+            status = order and order["status"]
+            lines.append(f"{operation.told['id']} was to be refunded, and is {status}")
     return lines
 
 
@@ -43,8 +48,11 @@ def nothing_stuck(found: Evidence) -> list[str]:
 
 
 def one_notice_per_fact(found: Evidence) -> list[str]:
-    """I9: who has paid is told so once, nobody else; no event is in the inbox twice."""
+    """I9: who has paid, or got money back, is told so once, nobody else; each event came once."""
     lines: list[str] = []
+    sent_back = {
+        intent["metadata"].get("order_id") for intent in found.intents if intent["amount_refunded"]
+    }
     told = Counter((row["user_id"], row["fact"]) for row in found.notifications)
     lines += [f"{who} was told {fact} twice" for (who, fact), times in told.items() if times > 1]
     for order in found.orders:
@@ -53,6 +61,12 @@ def one_notice_per_fact(found: Evidence) -> list[str]:
             lines.append(f"{order['id']} is PAID, and its buyer was told so {times} times")
         if order["paid_by"] is None and times:
             lines.append(f"{order['id']} was never paid, and its buyer was told so")
+        refunded = order["status"] == "REFUNDED" and order["id"] in sent_back
+        times = told[order["user_id"], f"order_refunded:{order['id']}"]
+        if times != refunded:
+            lines.append(
+                f"{order['id']} is {order['status']}, its buyer was told of a refund {times} times"
+            )
     events = Counter(row["event_id"] for row in found.inbox)
     lines += [f"{event} came in {times} times" for event, times in events.items() if times > 1]
     return lines

@@ -36,6 +36,7 @@ class Shopper:
         self._shop = shop
         self._chance = chance
         self._keys = 0
+        self._orders: list[str] = []
 
     async def shop(self, closing: asyncio.Event) -> None:
         """One round after the other."""
@@ -45,6 +46,8 @@ class Shopper:
 
     async def round(self, closing: asyncio.Event) -> None:
         """Fill a cart and, most often, turn it into an order."""
+        if self._orders and self._by(0.2):  # what has become of an earlier one?
+            await self._ask("order", {"id": self._chance.choice(self._orders)})
         wanted = self._chance.sample(self._sale.deals, self._one_or_two(0.25))
         got = [deal for deal in wanted if await self._add(deal, closing)]
         if not got:
@@ -86,6 +89,7 @@ class Shopper:
         if self._by(0.2):  # a double click: the same key again
             await self._ask("place", {"input": given})
         order: dict[str, Any] = placed.told["order"]
+        self._orders.append(order["id"])
         return order
 
     async def end(self, order: dict[str, Any], ending: str, closing: asyncio.Event) -> None:

@@ -177,9 +177,8 @@ def _follow(entry: Row, phases: dict[str, str | None]) -> list[str]:
     finds, leaves = _PHASES[entry["reason"]]
     troubles: list[str] = []
     for order in entry["order_ids"]:
-        # One order has one line per deal, but units of an unpaid order can be refunded, too.
         before = phases.get(order)
-        if before != finds and not (entry["reason"] in ("RETURNED", "WRITTEN_OFF") and before):
+        if before != finds:
             troubles.append(f"{entry['reason']} of {order}, which is {before or 'not claimed'}")
         phases[order] = leaves
     return troubles

@@ -44,6 +44,8 @@ DOCUMENTS: Final[dict[str, str]] = {
     "adjust": f"""mutation($input: AdjustStockInput!) {{
       adjustStock(input: $input) {{ __typename ... on DealSaved {{ deal {{ id }} }}
         {_USER_ERROR} }} }}""",
+    "refund": f"""mutation($input: RefundOrderInput!) {{
+      refundOrder(input: $input) {{ __typename ... on Order {{ id status }} {_USER_ERROR} }} }}""",
     "logout": "mutation { logout }",
 }
 

@@ -142,6 +142,11 @@ def a_paid_order_was_unsaid(found: Evidence) -> None:
     found.orders[0]["status"] = "CANCELLED"
 
 
+@breach("I5")
+def an_answered_refund_was_never_made(found: Evidence) -> None:
+    found.history.ok(ask(found, "usr_op", "refund"), id="ord_ann", status="REFUND_PENDING")
+
+
 @breach("I6")
 def the_gate_is_gone(found: Evidence) -> None:
     found.gates.clear()
@@ -232,6 +237,12 @@ def a_fact_was_told_twice(found: Evidence) -> None:
 def an_unpaid_order_was_confirmed(found: Evidence) -> None:
     fact = {"user_id": BEN.user_id, "fact": "order_confirmed:ord_ben"}
     found.notifications.append(fact)
+
+
+@breach("I9")
+def a_buyer_was_not_told_of_the_refund(found: Evidence) -> None:
+    found.orders[0]["status"] = "REFUNDED"
+    found.intents[0]["amount_refunded"] = 2_000
 
 
 @breach("I9")
