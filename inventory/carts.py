@@ -99,6 +99,10 @@ class CartIndex:
         entries.pop(_CHECKOUT, None)
         return dict(sorted(entries.items(), key=lambda entry: int(entry[1].partition("|")[0])))
 
+    async def open_checkout(self, user_id: str) -> str | None:
+        """The checkout that changing the cart would supersede."""
+        return cast("str | None", await self._redis.hget(cart_key(user_id), _CHECKOUT))
+
     async def deals(self, user_id: str) -> list[str]:
         """The deals of a cart in order of adding."""
         return list(await self.entries(user_id))

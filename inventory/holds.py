@@ -26,7 +26,7 @@ class Holds(Gate):
         operation_id: str,
         hold_for: timedelta,
     ) -> HoldAnswer:
-        """Hold `quantity` units more (add), or make the hold this many units (set; 0 gives back).
+        """Hold `quantity` units more (add), or make the hold this many units (set).
 
         A new hold lasts `hold_for`; changing it never moves its deadline, nor thaws a frozen one,
         but takes it out of its checkout. Only a hold that grows needs a live deal. May be
@@ -36,7 +36,7 @@ class Holds(Gate):
             SoldOut, PurchaseLimitReached, DealNotLive, StaleEpoch: nothing was written.
             redis.RedisError: outcome unknown; repeat with the same `operation_id`.
         """
-        assert quantity > 0 or (mode == "set" and quantity == 0)
+        assert quantity > 0
         assert timedelta() < hold_for <= self._longest_hold
         keys = DealKeys(deal_id)
         answer = await self._run(
@@ -52,6 +52,32 @@ class Holds(Gate):
                 raise refusal(keys, answer)
             case word:
                 raise AssertionError(f"set_hold answered {word}")
+
+    async def give_back_hold(
+        self, deal_id: str, buyer_id: str, *, epoch: int, operation_id: str
+    ) -> HoldAnswer:
+        """Give all units of a hold back, also when Redis is full; `hold` is None in the answer.
+
+        May be repeated with the same `operation_id`: the first answer stands.
+
+        Raises:
+            StaleEpoch: nothing was written.
+            redis.RedisError: outcome unknown; repeat with the same `operation_id`.
+        """
+        keys = DealKeys(deal_id)
+        answer = await self._run(
+            "give_back_hold",
+            deal_id,
+            (keys.stock, keys.holds, keys.due),
+            (epoch, buyer_id, token(operation_id)),
+        )
+        match answer.word:
+            case "CHANGED" | "UNCHANGED" as word:
+                return _told(keys, buyer_id, answer, changed=word == "CHANGED")
+            case "STALE_EPOCH":
+                raise refusal(keys, answer)
+            case word:
+                raise AssertionError(f"give_back_hold answered {word}")
 
     async def freeze_hold(
         self, deal_id: str, buyer_id: str, *, epoch: int, checkout_id: str, cap: timedelta

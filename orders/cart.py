@@ -13,7 +13,7 @@ from inventory.errors import CartFull, KeyReused
 from inventory.errors import DealNotLive as GateNotLive
 from inventory.errors import PurchaseLimitReached as GateLimitReached
 from inventory.errors import SoldOut as GateSoldOut
-from inventory.stock import Hold, HoldAnswer, HoldState, Stock
+from inventory.stock import Counters, Hold, HoldAnswer, HoldState, Stock
 from kit.clock import Clock, from_ms
 from kit.ids import is_id, new_id
 from kit.settings import Settings
@@ -129,11 +129,20 @@ class Carts:
         holds = await self._stock.read_holds(user_id, [deal_id])
         if deal_id not in holds:
             raise NotFound("item in your cart")
-        noted = await self._note(user_id, deal_id)
         entries = await self._index.entries(user_id)
-        view = await self._change(user_id, deal_id, 0, "set", noted)
+        open_checkout = await self._index.open_checkout(user_id)
+        operation_id = new_id("req")
+
+        async def give_back(epoch: int) -> HoldAnswer:
+            return await self._stock.give_back_hold(
+                deal_id, user_id, epoch=epoch, operation_id=operation_id
+            )
+
+        answer = await self._gatekeeper.at_gate(deal_id, give_back)
+        if answer.changed:
+            await self._tell(user_id, open_checkout, answer.counters)
         await self._index.forget(user_id, {deal_id: entries[deal_id]} if deal_id in entries else {})
-        return view
+        return await self.read(user_id)
 
     async def read(self, user_id: str) -> CartView:
         """What the buyer holds now. Lapsed holds are not shown.
@@ -182,7 +191,7 @@ class Carts:
         *,
         key: str | None = None,
     ) -> CartView:
-        """Change the hold at the gate, then tell everybody whom it concerns."""
+        """Make the hold at the gate, or change it."""
         # The client library repeats a script after a lost reply: the id makes the repeat harmless.
         operation_id = new_id("req") if key is None else hashlib.sha256(key.encode()).hexdigest()
 
@@ -202,13 +211,17 @@ class Carts:
         except (GateSoldOut, GateLimitReached, GateNotLive, NotFound) as refusal:
             await self._take_note_back(user_id, deal_id, key)
             raise await self._refusal(deal_id, refusal) from None
-        if key is None and quantity > 0:
+        if key is None:
             await self._note(user_id, deal_id)  # another tab may have taken it out meanwhile
         if answer.changed:
-            await self._supersession.cart_changed(user_id, noted.open_checkout)
-            await self._gatekeeper.announce(answer.counters)
-            await self._announcer.cart(user_id)
+            await self._tell(user_id, noted.open_checkout, answer.counters)
         return await self.read(user_id)
+
+    async def _tell(self, user_id: str, open_checkout: str | None, counters: Counters) -> None:
+        """Tell everybody whom a changed hold concerns; the checkout made from it is over."""
+        await self._supersession.cart_changed(user_id, open_checkout)
+        await self._gatekeeper.announce(counters)
+        await self._announcer.cart(user_id)
 
     async def _take_note_back(self, user_id: str, deal_id: str, key: str | None) -> None:
         """A refusal leaves nothing behind; what Redis does not hear of now lapses with the cart."""

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Forgets a buyer's open checkout, unless another one is open by now.
 -- KEYS[1] hash  cart: checkout -> the open checkout's id
 -- ARGV[1] string  checkout id

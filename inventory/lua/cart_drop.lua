@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Takes one note of a deal back after a refusal, and forgets its key. The deal leaves the cart
 -- with its last note.
 -- KEYS[1] hash    cart: deal -> `when it was added, Unix us|notes`

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Takes deals out of a cart, each only if it was not noted again since its entry was read: another
 -- tab may be holding it right now.
 -- KEYS[1] hash  cart: deal -> `when it was added, Unix us|notes`

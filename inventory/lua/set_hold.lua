@@ -1,5 +1,5 @@
 #!lua
--- Makes, changes or gives back one buyer's hold on a deal.
+-- Makes one buyer's hold on a deal, or changes it.
 -- with: gate, holds
 -- KEYS[1] hash  stock
 -- KEYS[2] hash  holds

@@ -126,13 +126,18 @@ class Deal:
         hold_for: timedelta = LONG,
         epoch: int = 1,
     ) -> HoldAnswer:
+        operation_id = operation or new_id("req")
+        if quantity == 0:
+            return await self.stock.give_back_hold(
+                self.deal_id, buyer, epoch=epoch, operation_id=operation_id
+            )
         return await self.stock.set_hold(
             self.deal_id,
             buyer,
             quantity,
             mode=mode,
             epoch=epoch,
-            operation_id=operation or new_id("req"),
+            operation_id=operation_id,
             hold_for=hold_for,
         )
 

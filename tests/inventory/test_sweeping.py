@@ -9,11 +9,13 @@ from tests.inventory.conftest import OpenDeal
 from tests.inventory.gates import CAP, CLOSES_MS, LONG, Deal, due
 
 SOON = timedelta(milliseconds=5)
+# Several holds are made one after the other before the first of them is due.
+SOON_ENOUGH = timedelta(seconds=1)
 
 
 async def test_due_holds_lapse_and_living_ones_stay(deal: Deal) -> None:
-    short = (await deal.hold("usr_a", 2, hold_for=SOON)).hold
     await deal.hold("usr_b", 1, hold_for=LONG)
+    short = (await deal.hold("usr_a", 2, hold_for=SOON)).hold
     assert short is not None
     await due(deal.redis, short.deadline_ms)
 
@@ -40,7 +42,7 @@ async def test_a_sweep_without_due_holds_writes_nothing(deal: Deal) -> None:
 
 async def test_a_sweep_takes_on_no_more_than_its_limit(deal: Deal) -> None:
     for buyer in ("usr_a", "usr_b", "usr_c"):
-        short = (await deal.hold(buyer, hold_for=SOON)).hold
+        short = (await deal.hold(buyer, hold_for=SOON_ENOUGH)).hold
     assert short is not None
     await due(deal.redis, short.deadline_ms)
 
@@ -56,7 +58,7 @@ async def test_a_sweep_takes_on_no_more_than_its_limit(deal: Deal) -> None:
 async def test_sweepers_beside_each_other_lapse_each_hold_once(open_deal: OpenDeal) -> None:
     deal = await open_deal(allotment=50)
     for number in range(50):
-        short = (await deal.hold(f"usr_{number}", hold_for=timedelta(milliseconds=100))).hold
+        short = (await deal.hold(f"usr_{number}", hold_for=SOON_ENOUGH)).hold
     assert short is not None
     await due(deal.redis, short.deadline_ms)
 

@@ -272,14 +272,8 @@ async def test_a_lapsed_hold_is_told_once_at_checkout(shop: Shop) -> None:
     deal_id, user_id = await shop.deal(), buyer()
     await shop.resources.carts.add(user_id, deal_id=deal_id, quantity=1, key=None)
     epoch = (await shop.stock(deal_id)).epoch
-    await shop.resources.stock.set_hold(
-        deal_id,
-        user_id,
-        0,
-        mode="set",
-        epoch=epoch,
-        operation_id=new_id("req"),
-        hold_for=timedelta(seconds=60),
+    await shop.resources.stock.give_back_hold(
+        deal_id, user_id, epoch=epoch, operation_id=new_id("req")
     )
     with pytest.raises(HoldLapsed) as refused:
         await shop.resources.checkouts.begin(user_id)
