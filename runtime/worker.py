@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 # A worker that is silent this long is taken for dead, and its jobs are taken over.
 LEASE: Final = timedelta(seconds=30)
-JOBS_AT_ONCE: Final = 40
+JOBS_AT_ONCE: Final = 120
 BATCH: Final = 10
 # A queue's notification can be lost; the table is read at least this often.
 LOOK_EVERY: Final = timedelta(seconds=2)
@@ -33,8 +33,9 @@ RESTART_SECONDS: Final = 1.0
 # Longer than the provider takes to answer; shorter than whoever stops us waits.
 FINISH_SECONDS: Final = 12.0
 
-# Jobs that wait for the provider, in all workers together; the others never wait behind them.
-_AT_ONCE: Final = {jobs.ORDERS_PLACED: 4, jobs.SETTLE: 8, jobs.PAYMENT_EVENT: 8, jobs.REFUND: 4}
+# Jobs that wait for the provider, in all workers together; the others never wait behind them. Orders
+# that end together wait for one reading of the provider's list: the more at once, the fewer readings.
+_AT_ONCE: Final = {jobs.ORDERS_PLACED: 4, jobs.SETTLE: 64, jobs.PAYMENT_EVENT: 32, jobs.REFUND: 4}
 # The world failing: told by a warning. Anything else is a mistake of ours.
 _FORESEEN: Final = (*OUT_OF_REACH, TryLater, ProviderUnreachable)
 
