@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from kit.clock import Clock
+from runtime import reachable
 from runtime.__main__ import main as flashsale
 from tests.faults.crash_points import Trap, read_pauses, watch
 from tests.faults.haste import hurry
@@ -31,6 +32,7 @@ from tests.faults.mutants import MUTANTS, apply, run_statements
 from tests.faults.rewriting import Setter
 
 _IMPORTED: Final = {"serve": ("graph.app",), "worker": ("runtime.worker",)}
+_STARTING_SECONDS: Final = 30.0
 _PASSED_ON: Final = (signal.SIGTERM, signal.SIGINT)
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
@@ -43,6 +45,8 @@ def harm(words: Sequence[str], environment: Mapping[str, str], *, put: Setter = 
         KeyError: there is no such mutant.
     """
     hurry(put)
+    # A machine that runs a whole sale and its crowd takes its time to answer whoever starts.
+    put(reachable, "ANSWER_SECONDS", _STARTING_SECONDS)
     for name in filter(None, environment.get("FAULTS_MUTANT", "").split(",")):
         apply(MUTANTS[name], put=put)
         run_statements(MUTANTS[name], environment.get("FLASHSALE_DATABASE_URL", ""))

@@ -1,7 +1,9 @@
 """The product with one safeguard taken out: each mutant must be caught by a scenario."""
 
 import asyncio
-from collections.abc import Mapping
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,6 +11,13 @@ import asyncpg
 
 from inventory import scripts
 from tests.faults.rewriting import DoesNotApply, Rewrite, Setter, exchange, replace, rewrite
+from tests.faults.scenario import Run, Scenario
+from tests.faults.suspicions import (
+    Suspicion,
+    drift_was_found,
+    freed_before_cancelled,
+    sold_out_with_frozen_units,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +36,18 @@ class Mutant:
     name: str
     wrong: str
     scenario: str
+    caught_by: str
+    """A pattern in the violation by which it must be noticed; being slow is not enough."""
     seed: int = 1
     rewrites: tuple[Rewrite, ...] = ()
     scripts: tuple[LuaEdit, ...] = ()
     statements: tuple[str, ...] = ()  # of SQL, before the program starts; may be repeated
     launch: Mapping[str, str] = field(default_factory=dict)  # further FAULTS_ variables of its run
+    suspicions: tuple[Suspicion, ...] = ()
+
+    def noticed(self, violations: Sequence[str]) -> list[str]:
+        """The violations that are this mutant's own."""
+        return [line for line in violations if re.search(self.caught_by, line)]
 
 
 _HOLDS: Final = "holds"
@@ -43,6 +59,10 @@ MUTANTS: Final = {
             "fence-removed",
             "an order commits under whatever epoch the deal has by then (protocol rule 3)",
             scenario="redis-amnesia",
+            caught_by="DRIFT|SOLD_OUT|I1|I6",
+            # Between the claim and the order there is time to lose a gate and to rebuild it.
+            launch={"FAULTS_PAUSE": "claim:after:0.5"},
+            suspicions=(drift_was_found, sold_out_with_frozen_units),
             rewrites=(
                 Rewrite("orders.batch:_refusal", (("elif deal.epoch != line.epoch:", "elif 0:"),)),
             ),
@@ -51,6 +71,9 @@ MUTANTS: Final = {
             "freed-before-cancel",
             "an order is over, and its units are free, while its intent can still move money",
             scenario="expiry-versus-payment",
+            caught_by="FREED|charges",
+            launch={"FAULTS_PAUSE": "cancel-sent:before:2.5"},
+            suspicions=(freed_before_cancelled,),
             rewrites=(
                 Rewrite(
                     "orders.decision:_closing",
@@ -62,6 +85,7 @@ MUTANTS: Final = {
             "no-operation-id",
             "the gate remembers no operations: a repeat runs again",
             scenario="reply-eater",
+            caught_by="I13: .* holds",
             scripts=(
                 LuaEdit(
                     "set_hold",
@@ -74,6 +98,7 @@ MUTANTS: Final = {
             "random-provider-key",
             "each attempt to open an order's intent has another idempotency key (rule 7)",
             scenario="provider-timeout-after-commit",
+            caught_by="has [0-9]+ intents",
             rewrites=(
                 Rewrite(
                     "payments.stripe_gateway:StripeGateway.open_intent",
@@ -90,6 +115,7 @@ MUTANTS: Final = {
             "inbox-without-unique-index",
             "an event that comes five times is received and handled five times",
             scenario="webhook-storm",
+            caught_by="I9: .* came in",
             rewrites=(
                 Rewrite("payments.events:receive", ((" ON CONFLICT (event_id) DO NOTHING", ""),)),
             ),
@@ -99,6 +125,8 @@ MUTANTS: Final = {
             "holds-by-ttl",
             "holds vanish by a key's TTL, and nobody counts their units back",
             scenario="redis-pause",
+            caught_by="DRIFT|I6|I7",
+            suspicions=(drift_was_found,),
             scripts=(
                 LuaEdit(_HOLDS, "if #buyers == 0 then return end", "if true then return end"),
                 LuaEdit(
@@ -113,6 +141,7 @@ MUTANTS: Final = {
             "duplicate-effects",
             "a transition is made whether or not somebody else has made it meanwhile",
             scenario="webhook-storm",
+            caught_by="I1|I12",
             rewrites=(
                 Rewrite(
                     "orders.transition:move",
@@ -122,6 +151,20 @@ MUTANTS: Final = {
         ),
     )
 }
+
+
+def suspecting(scenario: Scenario) -> Scenario:
+    """The scenario, with what its mutants are suspected of looked for in every run of it."""
+    found = [one for one in MUTANTS.values() if one.scenario == scenario.name]
+    suspicions = dict.fromkeys(each for mutant in found for each in mutant.suspicions)
+
+    async def verdict(run: Run) -> list[str]:
+        lines = [] if scenario.verdict is None else await scenario.verdict(run)
+        for suspicion in suspicions:
+            lines += await suspicion(run)
+        return lines
+
+    return dataclasses.replace(scenario, verdict=verdict) if suspicions else scenario
 
 
 def apply(mutant: Mutant, *, put: Setter = setattr) -> None:
