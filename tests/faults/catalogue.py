@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from tests.faults.mutants import suspecting
 from tests.faults.scenario import Scenario
 
 _FOLDER = Path(__file__).parent / "scenarios"
@@ -14,10 +15,10 @@ def names() -> list[str]:
 
 
 def scenario(name: str) -> Scenario:
-    """The scenario of this name."""
+    """The scenario of this name, with what its mutants are suspected of."""
     found: Scenario = import_module(f"tests.faults.scenarios.{name.replace('-', '_')}").SCENARIO
     assert found.name == name, f"{name} calls itself {found.name}"
-    return found
+    return suspecting(found)
 
 
 def all_scenarios() -> dict[str, Scenario]:
