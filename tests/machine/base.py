@@ -160,7 +160,7 @@ class Machine(RuleBasedStateMachine):
                 sweeps.poll_payments,
                 reconciliation.reconcile_orders,
                 reconciliation.reconcile_intents,  # what it finds it believes at the second pass
-                *((reconciliation.reconcile_live,) if world.altered else ()),
+                *((reconciliation.reconcile_live,) if world.astray else ()),
             ):
                 self.attempt(sweep())
             for job in self.run(world.waiting_jobs()):

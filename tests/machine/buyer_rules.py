@@ -35,9 +35,18 @@ class BuyerRules(Machine):
                 world.buyers[buyer], deal_id=world.deals[deal], quantity=quantity, key=key
             )
 
+        before = self._held(buyer, deal)
         answer = self.attempt(wanted(), harm)
         if key is not None and isinstance(answer, BaseException):
-            self.attempt(wanted())
+            answer = self.attempt(wanted())
+        if not (isinstance(answer, BaseException) or world.harmed):
+            assert self._held(buyer, deal) == before + quantity, "not held, or held twice"
+
+    def _held(self, buyer: int, deal: int) -> int:
+        world = self.world
+        user_id, deal_id = world.buyers[buyer], world.deals[deal]
+        holds = self.run(world.resources.stock.read_holds(user_id, [deal_id]))
+        return holds[deal_id].units if deal_id in holds else 0
 
     @rule(buyer=BUYERS, deal=DEALS, quantity=st.integers(0, 3), harm=HARM)
     def change(self, buyer: int, deal: int, quantity: int, harm: Harm | None) -> None:

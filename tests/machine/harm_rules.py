@@ -37,7 +37,7 @@ class HarmRules(Machine):
         memory = self.world.memory
         self.world.harmed = True
         if not noticed:
-            self.world.altered = True
+            self.world.astray = True
             self.last.clear()
         self.run(memory.roll_back(one_of(memory.copies, which), noticed=noticed))
 

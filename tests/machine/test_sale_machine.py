@@ -126,8 +126,9 @@ def test_no_sale_oversells_strands_or_charges_for_nothing(machine: type[SaleMach
     )
 
 
+@pytest.mark.skipif(not EXAMPLES, reason="half a minute each: set FLASHSALE_MACHINE_EXAMPLES=400")
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(0)
 def test_the_machine_notices_what_is_broken(
     machine: type[SaleMachine],
     resources: Resources,
@@ -136,6 +137,4 @@ def test_the_machine_notices_what_is_broken(
 ) -> None:
     mutant(resources, monkeypatch)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(
-            machine, settings=settings(RUN, max_examples=400, phases=(Phase.generate,))
-        )
+        run_state_machine_as_test(machine, settings=settings(RUN, phases=(Phase.generate,)))

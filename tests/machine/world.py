@@ -51,8 +51,9 @@ class World:
     outage_believed: bool = False
     harmed: bool = False
     """Whether Redis ever lost, or was out of reach with, something of this run."""
-    altered: bool = False
-    """Whether its memory was altered without a trace: only reconciliation can tell."""
+    astray: bool = False
+    """Whether only reconciliation can tell what a gate should say: its memory was altered without
+    a trace, or somebody who had taken units from it was cut off before Postgres knew."""
 
     @property
     def resources(self) -> Resources:
