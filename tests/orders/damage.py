@@ -5,6 +5,9 @@ from datetime import timedelta
 
 from inventory.keys import DealKeys
 from kit.ids import sibling
+from orders.archive import OrderView
+from orders.drift import Drift
+from orders.gate_watch import GateWatch
 from orders.reconciliation import Finding
 from tests.orders.shop import ACTOR, Shop, buyer
 
@@ -19,6 +22,22 @@ async def reconcile(shop: Shop, deal_id: str, *, mend: bool = True) -> Sequence[
     )
     assert not report.provider_away
     return report.findings
+
+
+async def first_look(shop: Shop, deal_id: str) -> Sequence[Drift]:
+    """What a single look finds, before any second one."""
+    resources = shop.resources
+    watch = GateWatch(
+        pool=resources.pool,
+        stock=resources.stock,
+        gatekeeper=resources.gatekeeper,
+        abandonment=resources.abandonment,
+        driftbook=resources.driftbook,
+        clock=resources.clock,
+    )
+    look = await watch.look(deal_id, most=1_000)
+    assert look is not None
+    return look.drifts
 
 
 def told(findings: Sequence[Finding]) -> Told:
@@ -55,13 +74,21 @@ async def paid(shop: Shop, deal_id: str, *, quantity: int = 1) -> str:
     return order.id
 
 
+async def cancel(shop: Shop, order: OrderView) -> None:
+    """Cancel an order and wait until that is done, however slow the provider is."""
+    settlement = shop.resources.settlement
+    await settlement.begin_cancelling(order.user_id, order.id)
+    await settlement.settle(order.user_id, order.id)
+    assert (await shop.read(order.user_id, order.id)).status == "CANCELLED"
+
+
 async def healthy(shop: Shop) -> str:
     """A deal with holds, a claim, sales, a cancelled order, more and fewer units, a pause."""
     deal_id = await shop.deal(allotment=20)
     await paid(shop, deal_id, quantity=2)
     await shop.order(buyer(), deal_id)
     cancelled = await shop.order(buyer(), deal_id)
-    await shop.resources.cancelling.cancel(cancelled.user_id, cancelled.id)
+    await cancel(shop, cancelled)
     await shop.resources.carts.add(buyer(), deal_id=deal_id, quantity=2, key=None)
     await shop.checkout(buyer(), deal_id)
     await shop.resources.restocking.adjust_stock(deal_id, 3, reason="found", actor=ACTOR)
@@ -85,7 +112,7 @@ async def keep_freed_claim(shop: Shop, deal_id: str) -> None:
     """The message that frees an order was applied, and then the server forgot that."""
     order = await shop.order(buyer(), deal_id, quantity=2)
     claim = await shop.resources.redis.hget(DealKeys(deal_id).claims, order.id)
-    await shop.resources.cancelling.cancel(order.user_id, order.id)
+    await cancel(shop, order)
     await shop.work()
     keys = DealKeys(deal_id)
     await shop.resources.redis.hset(keys.claims, order.id, claim)

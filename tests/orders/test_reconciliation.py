@@ -1,15 +1,19 @@
 """Each class of drift at a gate is found, mended, written down once; what is well is left."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from inventory.keys import DealKeys
 from kit.clock import to_ms
 from orders import gate_watch, jobs, reconciliation
+from orders.deal_books import read_books
 from tests.orders.damage import (
+    cancel,
     change_the_limit,
     claim_without_order,
+    first_look,
     forget_a_deadline,
     healthy,
     keep_freed_claim,
@@ -118,7 +122,7 @@ async def test_what_a_message_will_still_tell_is_no_drift(shop: Shop) -> None:
     await shop.work()
     await shop.pay(sold)
     await shop.resources.settlement.settle(sold.user_id, sold.id)
-    await shop.resources.cancelling.cancel(freed.user_id, freed.id)
+    await cancel(shop, freed)
     await shop.resources.restocking.adjust_stock(deal_id, 2, reason="found", actor=ACTOR)
     await offer_too_little(shop, deal_id)  # as if the gate had not been told at once
     assert await reconcile(shop, deal_id) == []
@@ -130,6 +134,35 @@ async def test_what_a_message_will_still_tell_is_no_drift(shop: Shop) -> None:
     assert sorted(found, key=str) == sorted(
         [("COUNTER_DRIFT", None), ("COUNTER_DRIFT", sold.id), ("PHANTOM_STOCK", freed.id)], key=str
     )
+
+
+async def test_what_moves_between_the_two_snapshots_is_no_drift(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres was read; then an order is cancelled, units are added, and the gate is told."""
+    deal_id = await healthy(shop)
+    order = await shop.order(buyer(), deal_id)
+    await shop.work()
+    changes = 0
+
+    async def cancel_or_add() -> None:
+        if changes == 1:
+            await cancel(shop, order)
+        else:
+            await shop.resources.restocking.adjust_stock(deal_id, 1, reason="found", actor=ACTOR)
+        await shop.work()
+
+    async def read_early(*given: Any, **named: Any) -> Any:
+        nonlocal changes
+        books = await read_books(*given, **named)
+        changes += 1
+        await cancel_or_add()
+        return books
+
+    monkeypatch.setattr("orders.gate_watch.read_books", read_early)
+    for _ in range(2):
+        assert await first_look(shop, deal_id) == []
+    assert changes == 2
 
 
 async def test_an_order_that_is_being_settled_is_no_drift(shop: Shop) -> None:

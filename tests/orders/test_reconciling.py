@@ -13,6 +13,8 @@ from orders.archive import OrderView
 from orders.drift import Drift, DriftClass
 from payments.gateway import OpenIntent
 from tests.orders.damage import (
+    cancel,
+    first_look,
     healthy,
     lose_claim,
     open_drift,
@@ -170,20 +172,12 @@ async def test_a_busy_deal_shows_no_drift_at_any_single_look(shop: Shop) -> None
     deal_id = await shop.deal(allotment=60, limit=5)
     resources, buying = shop.resources, True
     looks: list[Sequence[Drift]] = []
-    watch = gate_watch.GateWatch(
-        pool=resources.pool,
-        stock=resources.stock,
-        gatekeeper=resources.gatekeeper,
-        abandonment=resources.abandonment,
-        driftbook=resources.driftbook,
-        clock=resources.clock,
-    )
 
     async def buy(number: int) -> None:
         await resources.carts.add(buyer(), deal_id=deal_id, quantity=1, key=None)
         order = await shop.order(buyer(), deal_id, quantity=1 + number % 2)
         if number % 3 == 0:
-            await resources.cancelling.cancel(order.user_id, order.id)
+            await cancel(shop, order)
         else:
             await shop.pay(order)
             await resources.settlement.settle(order.user_id, order.id)
@@ -195,9 +189,7 @@ async def test_a_busy_deal_shows_no_drift_at_any_single_look(shop: Shop) -> None
 
     async def look() -> None:
         while buying:
-            seen = await watch.look(deal_id, most=1_000)
-            assert seen is not None
-            looks.append(seen.drifts)
+            looks.append(await first_look(shop, deal_id))
 
     others = [asyncio.create_task(work()), asyncio.create_task(look())]
     await asyncio.gather(*(buy(number) for number in range(20)))
