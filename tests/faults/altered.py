@@ -1,13 +1,19 @@
 """A small sound sale, made up row by row, so that a test can break it in one place."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from orders.ledger import Entry, Reason
 from tests.faults.evidence import Evidence, GateDump, Row
-from tests.faults.history import History
+from tests.faults.history import History, Operation
 from tests.faults.opening import Person, Sale
+
+Alteration = Callable[[Evidence], None]
+
+BREACHES: Final[list[tuple[str, str, Alteration]]] = []
+"""(invariant, name, what breaks it), filled by the modules breaches_of_..."""
 
 NOW: Final = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 DEAL: Final = "deal_1"
@@ -169,3 +175,23 @@ def _ledger() -> list[Row]:
         head = entry.digest()
         rows.append({**asdict(entry), "order_ids": list(order_ids), "hash": head})
     return rows
+
+
+def breach(invariant: str) -> Callable[[Alteration], Alteration]:
+    """Name the invariant that an alteration of a sound sale breaks."""
+
+    def note(alter: Alteration) -> Alteration:
+        BREACHES.append((invariant, alter.__name__, alter))
+        return alter
+
+    return note
+
+
+def last(found: Evidence, name: str) -> Operation:
+    """The last operation of this name."""
+    return list(found.history.of(name))[-1]
+
+
+def ask(found: Evidence, who: str, name: str, **asked: Any) -> Operation:
+    """One more request, without an answer yet."""
+    return found.history.invoke(who, name, **asked)

@@ -131,4 +131,4 @@ async def _insist(desk: httpx.AsyncClient, document: str, given: dict[str, Any])
                 return saved
             assert value["__typename"] == "TryLater", answer
         await asyncio.sleep(0.2)
-    raise AssertionError(f"the sale could not be opened: {answer}")
+    raise TimeoutError(f"nobody could be asked to open it: {answer}")

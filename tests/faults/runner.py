@@ -94,6 +94,8 @@ async def _run(scenario: Scenario, workshop: Workshop, *, seed: int, seconds: fl
             random=random.Random(f"{seed} {scenario.name}"),  # noqa: S311 - lots, not secrets
         )
         selling_again, violations = await _sell(run, scenario)
+        if scenario.afterwards is not None:
+            await scenario.afterwards(run)
         found = await _end(run, sale)
         violations += run.broken + check(found)
         if scenario.verdict is not None:

@@ -74,4 +74,6 @@ class Scenario:
     expected: str
     nemesis: Nemesis
     shape: SaleShape = SaleShape()
+    afterwards: Nemesis | None = None
+    """What an operator does when the shop is closed, before all is settled and checked."""
     verdict: Verdict | None = None

@@ -45,7 +45,7 @@ async def settle(where: Where, sale: Sale, *, within: float) -> list[str]:
 async def _look(where: Where, sale: Sale) -> list[str]:
     """What is in transit; the sandbox, which is slow to tell, is asked when all else is quiet."""
     found = Evidence(sale=sale, history=History())
-    await read_postgres(where, found, ("deals", "orders", "jobs", "inbox"))
+    await read_postgres(where, found, ("deals", "orders", "jobs", "inbox", "drift"))
     await read_gates(where, found)
     stuck = in_transit(found)
     if not stuck:
@@ -55,7 +55,7 @@ async def _look(where: Where, sale: Sale) -> list[str]:
 
 
 def in_transit(found: Evidence) -> list[str]:
-    """What is on its way: orders, jobs, events, holds, unconfirmed claims."""
+    """What is on its way: orders, jobs, events, open drift, holds, unconfirmed claims."""
     lines: list[str] = []
     for status in sorted(IN_TRANSIT):
         waiting = [order["id"] for order in found.orders if order["status"] == status]
@@ -68,9 +68,18 @@ def in_transit(found: Evidence) -> list[str]:
     unhandled = [event["event_id"] for event in found.inbox if event["handled_at"] is None]
     if unhandled:
         lines.append(f"{len(unhandled)} events are not handled: {_some(unhandled)}")
+    lines += [
+        f"a {drift['class']} of {drift['deal_id']} is open: {drift['note']}"
+        for drift in found.drift
+    ]
     due = [row["event_id"] for row in found.deliveries if row["state"] == "due"]
     if due:
         lines.append(f"{len(due)} events are not delivered: {_some(due)}")
+    return lines + _at_the_gates(found)
+
+
+def _at_the_gates(found: Evidence) -> list[str]:
+    lines: list[str] = []
     now_ms = to_ms(found.at)
     for deal_id, gate in found.gates.items():
         if not gate.stock:

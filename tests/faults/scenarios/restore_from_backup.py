@@ -35,7 +35,6 @@ async def _set_back(run: Run) -> None:
     await postgres.start()
     run.history.lose(since, run.history.now)
     run.note("postgres runs on the backup")
-    await _reconcile(run)
 
 
 async def _take_money(run: Run, since: float) -> None:
@@ -54,7 +53,7 @@ async def _take_money(run: Run, since: float) -> None:
 
 
 async def _reconcile(run: Run) -> None:
-    """What the runbook tells an operator to do, until nothing is found any more."""
+    """What an operator does after that, until nothing is found any more."""
     for _ in range(_RECONCILIATIONS):
         code, told = await run.stack.command("reconcile", "--hours", "1")
         for line in told.splitlines():
@@ -98,5 +97,6 @@ SCENARIO = Scenario(
     harm="Postgres restored to an earlier moment while payments went on",
     expected="orphan intents found, orders rebuilt or refunded, and reported",
     nemesis=_set_back,
+    afterwards=_reconcile,
     verdict=_verdict,
 )
