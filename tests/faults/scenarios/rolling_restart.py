@@ -36,16 +36,16 @@ async def _replace(run: Run) -> None:
             await _replace_one(run, old)
         back = lambda: all(one.opened > len(one.closed) for one in dashboards)  # noqa: E731
         if not await until(back, within=_OPENING_SECONDS):
-            run.history.mark("broken: not every dashboard came back")
+            run.broken.append("not every dashboard came back")
     codes = [code for one in dashboards for code in one.closed]
     run.note(f"{len(codes)} dashboards were cut off, with {sorted(set(codes))}")
     if not codes:
-        run.history.mark("broken: HARNESS: no dashboard was cut off")
+        run.broken.append("HARNESS: no dashboard was cut off")
     for code in set(codes) - _TOLD_TO_RECONNECT:
-        run.history.mark(f"broken: {codes.count(code)} dashboards were cut off with {code}")
+        run.broken.append(f"{codes.count(code)} dashboards were cut off with {code}")
     for one in dashboards:
         for trouble in one.troubles:
-            run.history.mark(f"broken: {trouble}")
+            run.broken.append(trouble)
 
 
 async def _replace_one(run: Run, old: Program) -> None:
@@ -63,12 +63,12 @@ async def _replace_one(run: Run, old: Program) -> None:
     run.note(f"{old.name} has ended with {code}")
     # After an orderly end uvicorn hands the signal on to whoever waits.
     if code not in (0, -signal.SIGTERM):
-        run.history.mark(f"broken: {old.name} has ended with {code}")
+        run.broken.append(f"{old.name} has ended with {code}")
 
 
 async def _verdict(run: Run) -> list[str]:
     """No request that an API had accepted has failed."""
-    lines = [name.partition(": ")[2] for _, name in run.history.marks if name.startswith("broken")]
+    lines: list[str] = []
     for operation in run.history.operations:
         why = str(operation.told.get("why", ""))
         if why.startswith(_DROPPED) and operation.name not in ("pay", "bank"):

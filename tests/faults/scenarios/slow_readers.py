@@ -26,14 +26,14 @@ async def _follow(run: Run) -> None:
     ]
     async with following(readers):
         if not await until(lambda: all(one.opened for one in readers), within=_OPENING_SECONDS):
-            run.history.mark(f"broken: {sum(not one.opened for one in readers)} never opened")
+            run.broken.append(f"{sum(not one.opened for one in readers)} never opened")
         run.note(f"{len(readers)} dashboards follow")
         await _never_read(run)
         for api in stack.apis:
             growth = _memory_mib(api) - before[api]
             run.note(f"{api.name} has grown by {growth:.0f} MiB")
             if growth > _MOST_GROWTH_MIB:
-                run.history.mark(f"broken: {api.name} has grown by {growth:.0f} MiB")
+                run.broken.append(f"{api.name} has grown by {growth:.0f} MiB")
         victim = run.random.choice(stack.apis)
         cut = {one: one.opened for one in readers}
         run.harmed(f"kill -9 {victim.name}")
@@ -41,13 +41,13 @@ async def _follow(run: Run) -> None:
         run.note(f"{victim.name} is back")
         back = lambda: all(one.opened > len(one.closed) for one in readers)  # noqa: E731
         if not await until(back, within=_OPENING_SECONDS):
-            run.history.mark("broken: not every dashboard came back")
+            run.broken.append("not every dashboard came back")
         came_back = sum(one.opened > opened for one, opened in cut.items())
         run.note(f"{came_back} dashboards came back, and began with a snapshot")
         if not came_back:
-            run.history.mark("broken: HARNESS: no dashboard was cut off")
+            run.broken.append("HARNESS: no dashboard was cut off")
     for trouble in {trouble for one in readers for trouble in one.troubles}:
-        run.history.mark(f"broken: {trouble}")
+        run.broken.append(trouble)
     run.note(f"{sum(one.messages for one in readers)} messages were read")
 
 
@@ -62,7 +62,7 @@ async def _never_read(run: Run) -> None:
     ports = {one.port for one in deaf}
     if not await until(lambda: not ports & _peers(stack.apis), within=_CLOSING_SECONDS):
         left = len(ports & _peers(stack.apis))
-        run.history.mark(f"broken: {left} of {_DEAF} sockets that never read are still open")
+        run.broken.append(f"{left} of {_DEAF} sockets that never read are still open")
     for one in deaf:
         one.leave()
 
@@ -82,15 +82,10 @@ def _memory_mib(api: Program) -> float:
     return float(psutil.Process(api.pid).memory_info().rss) / _MIB
 
 
-async def _verdict(run: Run) -> list[str]:
-    return [name.partition(": ")[2] for _, name in run.history.marks if name.startswith("broken")]
-
-
 SCENARIO = Scenario(
     name="slow-readers",
     harm="500 sockets, 50 of them never read; an API is killed and comes back",
     expected="memory is bounded, slow ones are closed, the others resume from a snapshot",
     nemesis=_follow,
     shape=SaleShape(launch={"FAULTS_DRAIN": str(_DRAIN_SECONDS)}),
-    verdict=_verdict,
 )
