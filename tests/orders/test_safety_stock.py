@@ -1,32 +1,12 @@
-"""Withheld units go on sale by a word or by a rule: once, and never more than there are."""
-
-import asyncio
-from datetime import timedelta
-from typing import Any
+"""Withheld units go on sale by an operator's word: once, and never more than there are."""
 
 import pytest
 
 from inventory.stock import Counters, Stock
 from orders.errors import InvalidInput, NotFound
-from orders.offer import ReleaseRule
 from orders.proof import prove_deals
 from tests.orders.shop import ACTOR, Shop, buyer
-
-Entries = list[tuple[str, int, str]]
-
-
-async def entries(shop: Shop, deal_id: str) -> Entries:
-    rows = await shop.resources.pool.fetch(
-        "SELECT reason, units, actor FROM stock_ledger WHERE deal_id = $1 ORDER BY seq", deal_id
-    )
-    return [(row["reason"], row["units"], row["actor"]) for row in rows]
-
-
-async def withheld(shop: Shop, deal_id: str) -> int:
-    units: int = await shop.resources.pool.fetchval(
-        "SELECT safety_stock FROM deal_stock WHERE deal_id = $1", deal_id
-    )
-    return units
+from tests.orders.withholding import entries, withheld
 
 
 async def release(shop: Shop, deal_id: str, units: int) -> None:
@@ -115,6 +95,15 @@ async def test_no_more_is_released_than_is_withheld(shop: Shop, units: int) -> N
     assert await shop.work() == 0
 
 
+async def test_withheld_units_count_for_the_most_that_a_deal_may_have(shop: Shop) -> None:
+    deal_id = await shop.deal(allotment=1, withheld=9_999_998)
+    with pytest.raises(InvalidInput, match="at most 10000000 units"):
+        await shop.resources.restocking.adjust_stock(deal_id, 2, reason="found", actor=ACTOR)
+    await shop.resources.restocking.adjust_stock(deal_id, 1, reason="found", actor=ACTOR)
+    await release(shop, deal_id, 9_999_998)
+    assert await shop.rows(deal_id) == (10_000_000, 0, 0)
+
+
 async def test_what_is_released_is_released_for_good(shop: Shop) -> None:
     deal_id = await shop.deal(withheld=2)
     await release(shop, deal_id, 2)
@@ -144,167 +133,3 @@ async def test_units_withheld_before_they_were_entered_are_entered_late(shop: Sh
     ]
     (proof,) = [proof async for proof in prove_deals(shop.resources.pool, deal_id)]
     assert proof.holds
-
-
-async def ruled(shop: Shop, *, allotment: int = 1, withheld: int = 4, **rule: Any) -> str:
-    """A deal whose safety stock has a rule; `at` is in seconds from now."""
-    deal_id = await shop.deal(allotment=allotment, withheld=withheld)
-    await set_rule(shop, deal_id, **rule)
-    return deal_id
-
-
-async def set_rule(
-    shop: Shop, deal_id: str, *, when_sold_out: bool = False, at: float | None = None
-) -> None:
-    moment = None if at is None else shop.resources.clock.now() + timedelta(seconds=at)
-    rule = ReleaseRule(when_sold_out=when_sold_out, at=moment)
-    await shop.resources.dealdesk.update(deal_id, release=rule)
-
-
-async def sweep(shop: Shop) -> int:
-    return await shop.resources.safety_stock.release_safety_stock()
-
-
-async def test_a_sold_out_deal_releases_all_that_it_withholds(shop: Shop) -> None:
-    deal_id = await ruled(shop, when_sold_out=True)
-    assert await sweep(shop) == 0
-    assert await shop.counters(deal_id) == (1, 0, 0)
-    await shop.order(buyer(), deal_id)
-    assert await sweep(shop) == 1
-    assert await shop.counters(deal_id) == (4, 1, 0)
-    assert await shop.rows(deal_id) == (5, 1, 0)
-    assert (await entries(shop, deal_id))[-1] == ("RELEASED", 4, "rule")
-    await shop.work()
-    await shop.prove(deal_id)
-
-
-async def test_units_in_carts_make_a_deal_sold_out_for_the_others(shop: Shop) -> None:
-    deal_id = await ruled(shop, when_sold_out=True)
-    await shop.resources.carts.add(buyer(), deal_id=deal_id, quantity=1, key=None)
-    assert await sweep(shop) == 1
-    assert await shop.counters(deal_id) == (4, 1, 0)
-    assert await sweep(shop) == 0
-
-
-async def test_a_time_that_has_come_releases_and_one_to_come_does_not(shop: Shop) -> None:
-    due = await ruled(shop, at=-1)
-    early = await ruled(shop, at=60)
-    assert await sweep(shop) == 1
-    assert await shop.counters(due) == (5, 0, 0)
-    assert await shop.counters(early) == (1, 0, 0)
-    await set_rule(shop, early)  # let go of it: the sweeps of other tests find it otherwise
-
-
-async def test_five_workers_release_once(shop: Shop) -> None:
-    deal_ids = [await ruled(shop, at=-1), await ruled(shop, allotment=0, when_sold_out=True)]
-    released = await asyncio.gather(*(sweep(shop) for _ in range(5)))
-    assert sum(released) == 2
-    await shop.work()
-    for deal_id in deal_ids:
-        rows = await entries(shop, deal_id)
-        assert [row for row in rows if row[0] == "RELEASED"] == [("RELEASED", 4, "rule")]
-        await shop.prove(deal_id)
-
-
-async def test_without_a_rule_units_stay_withheld(shop: Shop) -> None:
-    deal_id = await ruled(shop, allotment=0)
-    assert await sweep(shop) == 0
-    assert await withheld(shop, deal_id) == 4
-
-
-async def test_a_rule_waits_until_its_deal_is_live(shop: Shop) -> None:
-    paused = await ruled(shop, allotment=0, when_sold_out=True)
-    await shop.resources.dealdesk.pause(paused)
-    scheduled = await shop.deal(allotment=0, withheld=4, starts_in=600)
-    await set_rule(shop, scheduled, when_sold_out=True, at=-1)
-    ended = await ruled(shop, at=1)
-    await shop.resources.dealdesk.end(ended)
-    assert await sweep(shop) == 0
-    for deal_id in (paused, scheduled, ended):
-        assert await withheld(shop, deal_id) == 4
-    await shop.resources.dealdesk.resume(paused)
-    assert await sweep(shop) == 1
-    assert await withheld(shop, paused) == 0
-    await set_rule(shop, scheduled)
-
-
-async def test_a_gate_that_is_lost_says_nothing(shop: Shop) -> None:
-    deal_id = await ruled(shop, allotment=0, when_sold_out=True)
-    await shop.resources.stock.close(deal_id)
-    assert await sweep(shop) == 0
-    assert await withheld(shop, deal_id) == 4
-    await shop.resources.gatekeeper.ensure_open(deal_id)
-    assert await sweep(shop) == 1
-
-
-async def test_a_gate_of_an_older_epoch_says_nothing(shop: Shop) -> None:
-    deal_id = await ruled(shop, allotment=0, when_sold_out=True)
-    await shop.resources.pool.execute("UPDATE deals SET epoch = epoch + 1 WHERE id = $1", deal_id)
-    assert await sweep(shop) == 0
-    assert await withheld(shop, deal_id) == 4
-    await set_rule(shop, deal_id)
-
-
-async def test_a_rule_that_is_taken_back_meanwhile_does_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deal_id = await ruled(shop, allotment=0, when_sold_out=True)
-    read = shop.resources.stock.read
-
-    async def read_slowly(deal_ids: list[str]) -> dict[str, Counters | None]:
-        counters = await read(deal_ids)
-        await set_rule(shop, deal_id)
-        return counters
-
-    monkeypatch.setattr(shop.resources.stock, "read", read_slowly)
-    assert await sweep(shop) == 0
-    assert await withheld(shop, deal_id) == 4
-
-
-async def test_a_gate_that_is_away_keeps_no_other_rule_waiting(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    due = await ruled(shop, at=-1)
-    sold_out = await ruled(shop, allotment=0, when_sold_out=True)
-
-    async def away(*_: object, **__: object) -> dict[str, Counters | None]:
-        raise ConnectionError
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(Stock, "read", away)
-        with pytest.raises(ConnectionError):
-            await sweep(shop)
-    assert await withheld(shop, due) == 0
-    assert await withheld(shop, sold_out) == 4
-    assert await sweep(shop) == 1
-
-
-async def test_more_deals_than_a_page_are_all_released(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orders.safety_stock._DEALS_AT_A_TIME", 2)
-    for number in range(5):
-        rule = {"at": -1} if number % 2 else {"when_sold_out": True}
-        await ruled(shop, allotment=0, **rule)
-    assert await sweep(shop) == 5
-
-
-async def test_a_rule_that_would_never_come_is_refused(shop: Shop) -> None:
-    deal_id = await ruled(shop, at=1_800)
-    with pytest.raises(InvalidInput, match="before the deal ends"):
-        await set_rule(shop, deal_id, at=3_600)
-    sooner = shop.resources.clock.now() + timedelta(seconds=900)
-    with pytest.raises(InvalidInput, match="before the deal ends"):
-        await shop.resources.dealdesk.update(deal_id, ends_at=sooner)
-    rule = await shop.resources.pool.fetchrow(
-        "SELECT release_at < ends_at AS comes FROM deals WHERE id = $1", deal_id
-    )
-    assert rule is not None
-    assert rule["comes"]
-    await set_rule(shop, deal_id)
-
-
-async def test_what_else_changes_leaves_the_rule(shop: Shop) -> None:
-    deal_id = await ruled(shop, allotment=0, when_sold_out=True)
-    await shop.resources.dealdesk.update(deal_id, title="Tea, by the chest")
-    assert await sweep(shop) == 1

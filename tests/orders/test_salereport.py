@@ -54,6 +54,15 @@ async def test_each_unit_is_counted_where_its_order_is(shop: Shop) -> None:
     assert units(await report(shop, deal_id)) == (3, 2, 3, 16, 0)
 
 
+async def test_money_that_never_bought_anything_is_no_refund_of_units(shop: Shop) -> None:
+    deal_id = await shop.deal(allotment=5)
+    order = await shop.order(buyer(), deal_id)
+    await shop.resources.cancelling.cancel(order.user_id, order.id)
+    late = "UPDATE orders SET status = 'REFUNDED' WHERE id = $1"  # as late money for it ends
+    await shop.resources.pool.execute(late, order.id)
+    assert units(await report(shop, deal_id)) == (0, 0, 0, 5, 0)
+
+
 async def test_money_on_its_way_back_still_owns_its_units(shop: Shop) -> None:
     deal_id = await shop.deal(allotment=5)
     order = await paid(shop, deal_id)
