@@ -15,7 +15,7 @@ from models.stores import migrate_mongo
 from runtime.ports import free_port
 from tests.faults.environment import STRIPE_API_KEY, product_environment
 from tests.faults.evidence import Where
-from tests.faults.programs import STOP_SECONDS, Program, ProgramFailed, Ready
+from tests.faults.programs import Program, ProgramFailed, Ready
 from tests.faults.proxy import Address, Proxy
 from tests.faults.scenario import SaleShape
 from tests.faults.stores import StoreProgram, Workshop, new_mongo, new_valkey
@@ -169,14 +169,12 @@ class Stack:
         await asyncio.gather(*(_start_patiently(program) for program in started))
 
     async def _end(self) -> None:
-        """Ask our own programs to stop, then end everything that is left."""
-        self.heal()
-        ours = [one for one in self.programs if one not in (self.valkey, self.mongo)]
-        await asyncio.gather(*(program.stop(STOP_SECONDS) for program in ours))
+        """End every program, cut every connection, remove all data."""
         for program in self.programs:
             program.kill()
         for proxy in self.proxies:
             await proxy.stop()
+        await asyncio.to_thread(shutil.rmtree, self.folder)
 
     def _name_addresses(self) -> None:
         provider = f"http://{_LOOPBACK}:{self.to_provider.port}"

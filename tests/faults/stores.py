@@ -64,7 +64,8 @@ class Workshop:
         self._template = self.folder / "template"
         self._runs = 0
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
+        """Make what the runs copy; `close` removes it."""
         embedded = EmbeddedPostgres(self._template, password=PASSWORD, preferred_port=None)
         postgres = StoreProgram(embedded)
         try:
@@ -73,8 +74,15 @@ class Workshop:
             await postgres.stop()
         except BaseException:
             postgres.kill()
-            self._clean()
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
         return self
 
     async def __aexit__(
@@ -83,7 +91,7 @@ class Workshop:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._clean()
+        self.close()
 
     def new_folder(self, name: str) -> Path:
         """An empty folder for one run of a scenario."""
@@ -99,9 +107,6 @@ class Workshop:
         await asyncio.to_thread(copy_tree, self._template / name, folder / name)
         embedded = EmbeddedPostgres(folder, password=PASSWORD, preferred_port=None)
         return StoreProgram(embedded)
-
-    def _clean(self) -> None:
-        shutil.rmtree(self.folder)
 
 
 def new_valkey(folder: Path, *, persistent: bool) -> StoreProgram:
