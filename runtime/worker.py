@@ -33,8 +33,9 @@ RESTART_SECONDS: Final = 1.0
 # Longer than the provider takes to answer; shorter than whoever stops us waits.
 FINISH_SECONDS: Final = 12.0
 
-# Jobs that wait for the provider, in all workers together; the others never wait behind them. Orders
-# that end together wait for one reading of the provider's list: the more at once, the fewer readings.
+# Jobs that wait for the provider, in all workers together; the others never wait behind them.
+# Orders that end together wait for one reading of the provider's list: the more at once, the
+# fewer readings.
 _AT_ONCE: Final = {jobs.ORDERS_PLACED: 4, jobs.SETTLE: 64, jobs.PAYMENT_EVENT: 32, jobs.REFUND: 4}
 # The world failing: told by a warning. Anything else is a mistake of ours.
 _FORESEEN: Final = (*OUT_OF_REACH, TryLater, ProviderUnreachable)
