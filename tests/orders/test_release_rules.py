@@ -112,20 +112,30 @@ async def test_a_gate_of_an_older_epoch_says_nothing(shop: Shop) -> None:
     await set_rule(shop, deal_id)
 
 
-async def test_a_rule_that_is_taken_back_meanwhile_does_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("word", ["taken back", "paused", "recounted"])
+async def test_a_rule_that_says_so_no_longer_does_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
     deal_id = await ruled(shop, allotment=0, when_sold_out=True)
     read = shop.resources.stock.read
 
     async def read_slowly(deal_ids: list[str]) -> dict[str, Counters | None]:
         counters = await read(deal_ids)
-        await set_rule(shop, deal_id)
+        match word:
+            case "taken back":
+                await set_rule(shop, deal_id)
+            case "paused":
+                await shop.resources.dealdesk.pause(deal_id)
+            case "recounted":
+                raised = "UPDATE deals SET epoch = epoch + 1 WHERE id = $1"
+                await shop.resources.pool.execute(raised, deal_id)
         return counters
 
-    monkeypatch.setattr(shop.resources.stock, "read", read_slowly)
-    assert await sweep(shop) == 0
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(shop.resources.stock, "read", read_slowly)
+        assert await sweep(shop) == 0
     assert await withheld(shop, deal_id) == 4
+    await set_rule(shop, deal_id)
 
 
 async def test_a_gate_that_is_away_keeps_no_other_rule_waiting(
