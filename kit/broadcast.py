@@ -13,6 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from kit.redis_client import tell_lost_connections
+
 log = structlog.get_logger()
 
 GAP: Final = "gap"
@@ -35,6 +37,7 @@ class RedisPubSub(BroadcastBackend):
         self._listener = Redis.from_url(
             url, decode_responses=True, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1.0
         )
+        tell_lost_connections(self._listener.connection_pool)
         self._publisher = publisher
         self._pubsub: PubSub | None = None
         self._channels: set[str] = set()
