@@ -59,7 +59,7 @@ MUTANTS: Final = {
             "fence-removed",
             "an order commits under whatever epoch the deal has by then (protocol rule 3)",
             scenario="redis-amnesia",
-            caught_by="DRIFT|SOLD_OUT|I1|I6",
+            caught_by="DRIFT|SOLD_OUT|I1:|I6:",
             # Between the claim and the order there is time to lose a gate and to rebuild it.
             launch={"FAULTS_PAUSE": "claim:after:0.5"},
             suspicions=(drift_was_found, sold_out_with_frozen_units),
@@ -125,7 +125,7 @@ MUTANTS: Final = {
             "holds-by-ttl",
             "holds vanish by a key's TTL, and nobody counts their units back",
             scenario="redis-pause",
-            caught_by="DRIFT|I6|I7",
+            caught_by="DRIFT|I6:|I7:",
             suspicions=(drift_was_found,),
             scripts=(
                 LuaEdit(_HOLDS, "if #buyers == 0 then return end", "if true then return end"),
@@ -141,7 +141,7 @@ MUTANTS: Final = {
             "duplicate-effects",
             "a transition is made whether or not somebody else has made it meanwhile",
             scenario="webhook-storm",
-            caught_by="I1|I12",
+            caught_by="I1:|I12:",
             rewrites=(
                 Rewrite(
                     "orders.transition:move",

@@ -23,6 +23,7 @@ from inventory import scripts
 from kit.clock import Clock
 from kit.money import Money
 from orders.decision import OrderFacts, PaymentFacts, decide
+from tests.faults import catalogue
 from tests.faults.crash_points import LABELS, POINTS, Trap, read_pauses, watch
 from tests.faults.launch import harm, move_clock
 from tests.faults.mutants import MUTANTS, Mutant, apply, edited
@@ -39,6 +40,14 @@ def test_mutant_fits_the_present_code(mutant: Mutant, monkeypatch: pytest.Monkey
     changed = {name for name, text in scripts.read_texts().items() if text != texts[name]}
     assert bool(changed) == bool(mutant.scripts)
     assert mutant.rewrites or mutant.scripts
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_mutant_has_a_scenario_that_looks_for_it(mutant: Mutant) -> None:
+    scenario = catalogue.scenario(mutant.scenario)
+    assert scenario.verdict is not None
+    slow = "I14: healed at 23.0 s; the next order was placed not at all later"
+    assert mutant.noticed([slow, "HARNESS: only 3 replies were lost"]) == []
 
 
 async def test_scripts_of_mutants_compile(redis: Redis) -> None:
@@ -162,6 +171,7 @@ async def test_a_pause_keeps_a_program_waiting(monkeypatch: pytest.MonkeyPatch) 
 _DYING = """
 import asyncio, sys
 from pathlib import Path
+from tests.faults import catalogue
 from tests.faults.crash_points import Trap
 
 async def work():
