@@ -10,9 +10,10 @@ from tests.faults.opening import Person, Sale
 from tests.faults.shopper import Shopper
 from tests.faults.storefront import Storefront
 
-_OPERATOR_SECONDS: Final = (0.6, 1.4)
+# A deal's turn; what is put on sale has to last for a run, for each buyer has a limit.
+_OPERATOR_SECONDS: Final = (1.2, 2.4)
 # Of the operator's turns.
-_REFUNDS: Final = 0.15
+_REFUNDS: Final = 0.1
 _LEAVING_SECONDS: Final = (2.0, 8.0)
 _LOOK_SECONDS: Final = 0.05
 # Somebody who waits for an answer when the shop closes gets it by then.
@@ -44,7 +45,7 @@ class Crowd:
         """Let everybody in."""
         everybody = [self._buyer(person) for person in self.sale.buyers]
         everybody += [self._leaver(person) for person in self.sale.leavers]
-        everybody.append(self._operator())
+        everybody += [self._operator(deal) for deal in self.sale.deals]
         self._busy = [asyncio.create_task(one) for one in everybody]
 
     async def close(self) -> None:
@@ -99,14 +100,14 @@ class Crowd:
             await self._pause(chance.uniform(0.5, 1.5))
             await self.shop.ask(person, "cart", token="after")
 
-    async def _operator(self) -> None:
-        """Keep a little on sale; sometimes take a unit back."""
-        chance, operator = self._chance("operator"), self.sale.operator
+    async def _operator(self, deal: str) -> None:
+        """Keep a little of one deal on sale; sometimes take a unit back, or refund somebody."""
+        operator = self.sale.operator
+        chance = self._chance(f"operator {self.sale.deals.index(deal)}")
         while not self.closing.is_set():
             await self._pause(chance.uniform(*_OPERATOR_SECONDS))
             if chance.random() < _REFUNDS:
                 await self._refund(chance)
-            deal = chance.choice(self.sale.deals)
             shelf = await self.shop.ask(operator, "shelf", {"id": deal})
             left = shelf.told["stock"]["available"] if "stock" in shelf.told else 0
             if left < 2:
