@@ -10,7 +10,7 @@ import orjson
 import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
-from pgqueuer.models import Job
+from pgqueuer.models import Job, Schedule
 
 from kit.settings import Settings
 from notifications import notices
@@ -39,6 +39,11 @@ FINISH_SECONDS: Final = 12.0
 _AT_ONCE: Final = {jobs.ORDERS_PLACED: 4, jobs.SETTLE: 64, jobs.PAYMENT_EVENT: 32, jobs.REFUND: 4}
 # The world failing: told by a warning. Anything else is a mistake of ours.
 _FORESEEN: Final = (*OUT_OF_REACH, TryLater, ProviderUnreachable)
+
+# When the shops of most time zones are quiet; the sweeps see to the rest of the day.
+NIGHTLY: Final = "0 4 * * *"
+# A night that was missed is made up for by the next one.
+NIGHTLY_LOOKS_BACK: Final = timedelta(hours=49)
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -82,7 +87,7 @@ async def work(resources: Resources, stop: asyncio.Event) -> None:
 
 
 def register(queuer: PgQueuer, resources: Resources) -> None:
-    """Bind every kind of job to its handler."""
+    """Bind every kind of job to its handler, and the nightly comparison to its hour."""
     handlers = resources.handlers
     named: dict[str, Handler] = {
         jobs.ORDERS_PLACED: handlers.orders_placed,
@@ -103,6 +108,13 @@ def register(queuer: PgQueuer, resources: Resources) -> None:
             raise _again(job, error) from error
 
     queuer.entrypoint(notices.SEND_MAIL, on_failure="hold")(send_mail)
+
+    async def reconcile_nightly(_: Schedule) -> None:
+        since = resources.clock.now() - NIGHTLY_LOOKS_BACK
+        report = await resources.reconciliation.reconcile(since=since)
+        log.info("reconciled_nightly", found=len(report.findings), clean=report.clean)
+
+    queuer.schedule("reconcile_nightly", NIGHTLY)(reconcile_nightly)
 
 
 def _bind(queuer: PgQueuer, name: str, handler: Handler) -> None:
