@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 _PROTOCOL: Final = Subprotocol("graphql-transport-ws")
-_STOCK: Final = """subscription($deals: [ID!]!) {
-  stockChanged(dealIds: $deals) { deal { id } epoch version available held sold } }"""
+STOCK: Final = """subscription($deals: [ID!]!) {
+  stockChanged(dealIds: $deals) { dealId epoch version available held sold } }"""
 # Fifty kilobytes that cost nothing to make, and enough of them to fill every buffer on the way.
-_LONG_ANSWER: Final = "{ " + " ".join(f"a{n}{'x' * 1_000}: __typename" for n in range(50)) + " }"
+LONG_ANSWER: Final = "{ " + " ".join(f"a{n}{'x' * 1_000}: __typename" for n in range(50)) + " }"
 _LONG_ANSWERS: Final = 24
 _RETRY_SECONDS: Final = 0.1
 _OPENING_SECONDS: Final = 20.0
@@ -59,6 +59,8 @@ class Dashboard:
             message = json.loads(text)
             if message["type"] == "ping":
                 await link.send(json.dumps({"type": "pong"}))
+            if message["type"] == "error":
+                self.troubles.append(f"a dashboard was refused: {message['payload']}")
             if message["type"] != "next":
                 continue
             if first:
@@ -117,7 +119,7 @@ class Deaf:
         """Open a socket, ask, and read no more."""
         link = await _open(address, buffer_bytes=_SMALL_BUFFER_BYTES)
         link.transport.pause_reading()
-        body = {"query": _LONG_ANSWER}
+        body = {"query": LONG_ANSWER}
         for number in range(_LONG_ANSWERS):
             asked = {"id": f"q{number}", "type": "subscribe", "payload": body}
             await link.send(json.dumps(asked))
@@ -166,5 +168,5 @@ async def _open(address: str, *, buffer_bytes: int | None = None) -> ClientConne
 
 
 async def _subscribe(link: ClientConnection, deal: str) -> None:
-    body = {"query": _STOCK, "variables": {"deals": [deal]}}
+    body = {"query": STOCK, "variables": {"deals": [deal]}}
     await link.send(json.dumps({"id": "stock", "type": "subscribe", "payload": body}))

@@ -1,5 +1,6 @@
 """The launcher's patches fit the present code, each of them, and do what they say."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import build_schema, parse, validate
 from redis.asyncio import Redis
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -23,8 +25,9 @@ from inventory import scripts
 from kit.clock import Clock
 from kit.money import Money
 from orders.decision import OrderFacts, PaymentFacts, decide
-from tests.faults import catalogue
+from tests.faults import catalogue, sockets
 from tests.faults.crash_points import LABELS, POINTS, Trap, read_pauses, watch
+from tests.faults.environment import ROOT
 from tests.faults.launch import harm, move_clock
 from tests.faults.mutants import MUTANTS, Mutant, apply, edited
 from tests.faults.rewriting import DoesNotApply, Rewrite, exchange, find, rewrite
@@ -171,7 +174,7 @@ async def test_a_pause_keeps_a_program_waiting(monkeypatch: pytest.MonkeyPatch) 
 _DYING = """
 import asyncio, sys
 from pathlib import Path
-from tests.faults import catalogue
+from tests.faults import catalogue, sockets
 from tests.faults.crash_points import Trap
 
 async def work():
@@ -231,6 +234,7 @@ def test_readers_are_given_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
 _REBORN = """
 import os, signal, sys
 from pathlib import Path
+from tests.faults.environment import ROOT
 from tests.faults.launch import be_reborn
 
 lives = Path(sys.argv[1])
@@ -258,6 +262,13 @@ def test_launched_program_is_the_product_with_the_harm(tmp_path: Path) -> None:
     assert "type Mutation" in harmed.stdout
     with pytest.raises(KeyError):
         harm(["schema"], {"FAULTS_MUTANT": "no-such-mutant"})
+
+
+def test_documents_of_the_sockets_fit_the_schema() -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+    for document in (sockets.STOCK, sockets.LONG_ANSWER):
+        assert validate(schema, parse(document)) == []
+    assert len(json.dumps({"query": sockets.LONG_ANSWER})) < 65_000
 
 
 def test_points_are_named_before_and_after() -> None:
