@@ -147,6 +147,18 @@ async def test_a_buyer_goes_from_the_shelf_to_a_paid_order(sale: Sale, api: Api)
     assert verified.returncode == 0, verified.stderr
 
 
+async def test_the_worker_releases_what_a_sold_out_deal_withholds(sale: Sale, api: Api) -> None:
+    rule = {"whenSoldOut": True}
+    deal = await new_deal(api, allotment=1, safetyStock=3, safetyStockRelease=rule)
+    buyer = await new_buyer(api)
+    async with api.subscribe("StockChanged", dealIds=[deal["id"]]) as stock:
+        assert (await stock.next())["available"] == 1
+        await buyer.run("AddToCart", input={"dealId": deal["id"], "quantity": 1})
+        released = await stock.until(available=3)
+        assert (released["allotment"], released["held"], released["sold"]) == (4, 1, 0)
+    assert sale.command("verify", "--deal", deal["id"]).returncode == 0
+
+
 async def test_a_declined_card_and_3d_secure_end_well(sale: Sale, api: Api) -> None:
     deal = await new_deal(api)
     buyer = await new_buyer(api)

@@ -1,9 +1,13 @@
 """Withheld units go on sale by an operator's word: once, and never more than there are."""
 
+from typing import Any
+
 import pytest
 
-from inventory.stock import Counters, Stock
+from inventory.stock import Counters, GateSnapshot, Stock
+from orders import gatekeeper
 from orders.errors import InvalidInput, NotFound
+from orders.giving import Gift, hand_over
 from orders.proof import prove_deals
 from tests.orders.shop import ACTOR, Shop, buyer
 from tests.orders.withholding import entries, withheld
@@ -76,6 +80,34 @@ async def test_a_gate_rebuilt_since_has_counted_a_release_already(
     assert counters is not None
     await shop.resources.gatekeeper.recount(deal_id, above=counters.epoch)
     await shop.work()
+    assert await shop.counters(deal_id) == (5, 0, 0)
+
+
+async def test_units_released_in_mid_rebuild_are_counted_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal_id = await shop.deal(allotment=2, withheld=3)
+    counters = (await shop.resources.stock.read([deal_id]))[deal_id]
+    assert counters is not None
+    read_snapshot = gatekeeper._read_snapshot  # noqa: SLF001 - between raising the epoch and reading
+    gifts: list[Gift] = []
+
+    async def keep(gift: Gift, **_: object) -> None:
+        gifts.append(gift)
+
+    async def release_first(*given: Any) -> GateSnapshot | None:
+        await release(shop, deal_id, 3)
+        return await read_snapshot(*given)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("orders.safety_stock.hand_over", keep)
+        meanwhile.setattr("orders.gatekeeper._read_snapshot", release_first)
+        await shop.resources.gatekeeper.recount(deal_id, above=counters.epoch)
+    (gift,) = gifts
+    assert gift.epoch == counters.epoch + 1
+    await hand_over(gift, stock=shop.resources.stock, gatekeeper=shop.resources.gatekeeper)
+    assert await shop.counters(deal_id) == (5, 0, 0)
+    assert await shop.work() == 1
     assert await shop.counters(deal_id) == (5, 0, 0)
 
 
