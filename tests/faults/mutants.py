@@ -16,6 +16,7 @@ from tests.faults.suspicions import (
     Suspicion,
     drift_was_found,
     freed_before_cancelled,
+    gate_forgot_claims,
     sold_out_with_frozen_units,
 )
 
@@ -59,10 +60,10 @@ MUTANTS: Final = {
             "fence-removed",
             "an order commits under whatever epoch the deal has by then (protocol rule 3)",
             scenario="redis-amnesia",
-            caught_by="DRIFT|SOLD_OUT|I1:|I6:",
+            caught_by="FORGOTTEN|DRIFT|SOLD_OUT|I1:|I6:",
             # Between the claim and the order there is time to lose a gate and to rebuild it.
             launch={"FAULTS_PAUSE": "claim:after:1.5"},
-            suspicions=(drift_was_found, sold_out_with_frozen_units),
+            suspicions=(gate_forgot_claims, drift_was_found, sold_out_with_frozen_units),
             rewrites=(
                 Rewrite("orders.batch:_refusal", (("elif deal.epoch != line.epoch:", "elif 0:"),)),
             ),

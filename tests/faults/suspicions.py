@@ -26,6 +26,12 @@ async def drift_was_found(run: Run) -> list[str]:
     return [f"DRIFT: {row['class']} {row['units']} {row['deal_id']}: {row['note']}" for row in rows]
 
 
+async def gate_forgot_claims(run: Run) -> list[str]:
+    """A gate that was rebuilt from Postgres did not count an order that Postgres had."""
+    told = sum(one.log.read_text().count("gate_forgot_claim") for one in run.stack.workers)
+    return [f"FORGOTTEN: a gate did not know {told} orders"] if told else []
+
+
 async def sold_out_with_frozen_units(run: Run) -> list[str]:
     """Somebody with frozen units was told that they are sold."""
     return [
