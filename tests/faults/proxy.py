@@ -133,8 +133,7 @@ class Proxy:
             if harm.losses and harm.lose_reply_to in chunk:
                 self._harm = replace(harm, losses=harm.losses - 1)
                 link.deaf = True
-            writer.write(chunk)
-            await writer.drain()
+            await _send(writer, chunk)
 
     async def _replies_of(self, link: "_Link") -> None:
         reader, (_, writer) = link.upstream[0], link.client
@@ -152,12 +151,10 @@ class Proxy:
             link.brought += len(chunk)
             if harm.cut_after_bytes and link.brought > harm.cut_after_bytes:
                 self.counts["cut"] += 1
-                writer.write(chunk[: harm.cut_after_bytes - link.brought])
-                await writer.drain()
+                await _send(writer, chunk[: harm.cut_after_bytes - link.brought])
                 link.cut()
                 return
-            writer.write(chunk)
-            await writer.drain()
+            await _send(writer, chunk)
 
 
 class _Link:
@@ -198,6 +195,14 @@ async def _until_first(*directions: Coroutine[Any, Any, None]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Exception) and not isinstance(outcome, OSError):
             raise outcome
+
+
+async def _send(writer: asyncio.StreamWriter, chunk: bytes) -> None:
+    try:
+        writer.write(chunk)
+        await writer.drain()
+    except RuntimeError as error:  # uvloop's way to say that the connection was lost
+        raise ConnectionResetError from error
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
