@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Outcome = Literal["invoked", "ok", "fail", "unknown"]
 """`ok` and `fail` are answers; whoever got none (a timeout, a lost connection) knows nothing."""
+
+SET_BACK: Final = "Redis was set back"
+"""The mark of a moment at which Redis came back with an older memory."""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ import pytest
 from tests.faults import breaches_of_money, breaches_of_promises, breaches_of_stock
 from tests.faults.altered import BEN, BREACHES, DEAL, Alteration, ask, sound
 from tests.faults.checker import INVARIANTS, check
+from tests.faults.history import SET_BACK
 from tests.faults.promise_checks import frozen_holds_kept
 
 # Importing them is what fills BREACHES.
@@ -38,6 +39,22 @@ def test_an_unknown_add_may_have_happened() -> None:
     cart = {"items": [{"deal": {"id": DEAL}, "quantity": 2}]}
     found.history.ok(ask(found, BEN.user_id, "add", **asked), cart=cart)
     assert INVARIANTS["I13"](found) == []
+
+
+def test_a_hold_that_became_an_order_may_come_back_with_an_older_memory_alone() -> None:
+    found = sound()
+    cart = {"items": [{"deal": {"id": DEAL}, "quantity": 1}]}
+    asked = {"dealId": DEAL, "quantity": 1}
+    found.history.ok(ask(found, BEN.user_id, "add", **asked), cart=cart)
+    line = {"quantity": 1, "deal": {"id": DEAL}}
+    order = {"id": "ord_1", "lines": [line]}
+    placed = ask(found, BEN.user_id, "place", idempotencyKey="k", checkoutId="c")
+    found.history.ok(placed, order=order)
+    found.history.ok(ask(found, BEN.user_id, "cart"), items=cart["items"])
+    revived = [one for one in INVARIANTS["I13"](found) if "holds 1" in one]
+    assert len(revived) == 1
+    found.history.marks.append((0.0, SET_BACK))
+    assert [one for one in INVARIANTS["I13"](found) if "holds" in one] == []
 
 
 def test_what_was_wiped_out_on_purpose_is_not_missed_but_its_money_is() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from tests.faults.history import SET_BACK
 from tests.faults.scenario import Run, Scenario
 
 _CUTS = 2
@@ -21,6 +22,7 @@ async def _cut_power(run: Run) -> None:
         run.harmed(f"kill -9 Valkey; its log ends after {kept} of {size} bytes")
         await asyncio.sleep(run.random.uniform(0.1, 0.8))
         await valkey.start()
+        run.history.mark(SET_BACK)
         run.note("Valkey is back, with an old memory")
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from redis.asyncio import Redis
 
+from tests.faults.history import SET_BACK
 from tests.faults.proxy import Proxy
 from tests.faults.scenario import Run, Scenario
 from tests.faults.stores import PASSWORD, StoreProgram, new_valkey
@@ -36,6 +37,7 @@ async def _fail_over(run: Run) -> None:
             behind = (await client.info("replication"))["slave_repl_offset"]
             await client.replicaof("NO", "ONE")
         stack.redis_address = ("127.0.0.1", replica.port)
+        run.history.mark(SET_BACK)
         run.note(f"the replica is promoted; it knows the first {behind} bytes")
     finally:
         await link.stop()
