@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from kit.settings import Settings
 from runtime.services import Service
 from runtime.signals import StopAsked, ignore_stop_signals, stop_signals
+from runtime.socket_protocol import BoundedSocket
 
 # Connections that may wait to be accepted in a drop's first second; net.core.somaxconn caps it.
 _BACKLOG = 4_096
@@ -28,7 +29,7 @@ def serve_app(app: ASGIApp, listener: socket.socket, *, trusted_proxies: str) ->
         app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=BoundedSocket,
         ws_max_size=_SOCKET_MESSAGE_BYTES,
         # A compressor for each of thousands of sockets costs more than the bytes it saves.
         ws_per_message_deflate=False,
