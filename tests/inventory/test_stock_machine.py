@@ -8,14 +8,8 @@ from typing import Literal, TypeVar, cast
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from inventory.errors import GateRefusal
 from inventory.stock import Counters, HoldAnswer, Stock
@@ -254,8 +248,7 @@ class StockMachine(RuleBasedStateMachine):
             )
         )
         assert counters.order == (gate.epoch, 1)
-        self.version = 1
-        self.last = None
+        self.version, self.last = 1, None
 
     @invariant()
     def the_gate_is_as_the_model_says(self) -> None:
@@ -282,18 +275,15 @@ class StockMachine(RuleBasedStateMachine):
         self.run(self.stock.close(self.deal_id))
 
 
+async def open_stock(stores: Stores) -> Stock:
+    return Stock(open_redis(stores.redis_url, connections=2), longest_hold=timedelta(minutes=15))
+
+
 @pytest.fixture
 def machine(stores: Stores) -> Iterator[type[StockMachine]]:
     """The machine with a client on an event loop of its own: its rules are not coroutines."""
     with asyncio.Runner() as runner:
-
-        async def open_stock() -> Stock:
-            return Stock(
-                open_redis(stores.redis_url, connections=2), longest_hold=timedelta(minutes=15)
-            )
-
-        stock = runner.run(open_stock())
-
+        stock = runner.run(open_stock(stores))
         StockMachine.runner = runner
         StockMachine.stock = stock
         StockMachine.run_id = runner.run(stock.run_id())
@@ -302,12 +292,10 @@ def machine(stores: Stores) -> Iterator[type[StockMachine]]:
 
 
 def test_the_scripts_do_what_the_model_does(machine: type[StockMachine]) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=60,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+    bounds = settings(
+        max_examples=60,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
+    run_machine(machine, settings=bounds)

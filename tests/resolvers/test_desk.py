@@ -276,35 +276,3 @@ async def test_a_rule_is_taken_back_by_an_empty_one(operator: Asker, shop: Shop)
     assert (await operator.run("UpdateDeal", input=changes))["__typename"] == "DealSaved"
     assert await shop.resources.safety_stock.release_safety_stock() == 0
     assert await shop.counters(deal_id) == (0, 0, 0)
-
-
-async def test_a_sale_is_reported_to_operators(operator: Asker, alice: Asker, shop: Shop) -> None:
-    deal_id = await shop.deal(allotment=5, withheld=4)
-    rule = {"dealId": deal_id, "safetyStockRelease": {"at": at(minutes=30)}}
-    await operator.run("UpdateDeal", input=rule)
-    await shop.order(alice.user_id, deal_id, quantity=2)
-    report = await operator.run("SaleReport", dealId=deal_id)
-    head = await shop.resources.pool.fetchval(
-        "SELECT encode(ledger_head, 'hex') FROM deal_stock WHERE deal_id = $1", deal_id
-    )
-    released = report.pop("safetyStockRelease")
-    assert (released["whenSoldOut"], released["at"][:4]) == (False, str(datetime.now(UTC).year))
-    assert report.pop("asOf") <= at()
-    assert report == {
-        "deal": {"id": deal_id},
-        "allotment": 5,
-        "safetyStock": 4,
-        "claimed": 2,
-        "paid": 0,
-        "refunded": 0,
-        "unsold": 3,
-        "oversold": 0,
-        "ledgerEntries": 3,
-        "ledgerHead": head,
-        "drift": 0,
-    }
-
-
-@pytest.mark.parametrize("deal_id", ["", "deal_", "nonsense", new_id("deal"), "deal_a\0b"])
-async def test_there_is_no_report_of_nothing(operator: Asker, deal_id: str) -> None:
-    assert await operator.run("SaleReport", dealId=deal_id) is None
