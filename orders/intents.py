@@ -199,6 +199,18 @@ class Intents:
             intent_id,
         )
 
+    async def sent_back(self, order_id: str, captures: Sequence[Capture]) -> bool:
+        """Whether a refund of ours has left already: a restored backup does not know of it.
+
+        Raises:
+            ProviderUnreachable: repeat.
+        """
+        for capture in captures:
+            refund = await self._gateway.refund_of(capture.intent_id, order_id=order_id)
+            if refund is not None and refund.status != "FAILED":
+                return True
+        return False
+
     async def remember(self, user_id: str, order_id: str, intents: Sequence[Intent]) -> None:
         """Write down what the provider said. What was refunded stays refunded."""
         if not intents:

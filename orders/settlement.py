@@ -152,6 +152,10 @@ class Settlement:
             TryLater: a gate is out of reach, or is being rebuilt over and over; repeat.
         """
         now = self._clock.now()
+        refused = decide(replace(facts, units="REFUSED"), payment, now)
+        if await self._intents.sent_back(row["id"], payment.captures):
+            await self._apply(row, refused)
+            return True
         for _ in range(MOST_CLAIMS):
             taken = await self._late_money.reclaim(row["user_id"], row["id"])
             if taken is None:
@@ -165,7 +169,7 @@ class Settlement:
             self._late_money.forget_epochs(taken)
         else:
             raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
-        await self._apply(row, decide(replace(facts, units="REFUSED"), payment, now))
+        await self._apply(row, refused)
         return True
 
     async def _apply(

@@ -22,6 +22,7 @@ class Provider:
     refuses_to_open: bool = False
     unreachable_once: set[str] = field(default_factory=set)
     refund_status: Any = "SUCCEEDED"
+    sent_back: Refund | None = None
     paid_minor: int = 1_500
     publishable_key: str = "pk"
 
@@ -59,7 +60,7 @@ class Provider:
 
     async def refund_of(self, intent_id: str, *, order_id: str) -> Refund | None:
         del intent_id, order_id
-        return None
+        return self.sent_back
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -3,6 +3,7 @@
 import pytest
 
 from orders import jobs
+from payments.gateway import Refund, RefundStatus
 from tests.orders.late import (
     bought,
     cancelled,
@@ -141,3 +142,31 @@ async def test_a_failed_refund_of_late_money_goes_to_a_person(shop: Shop) -> Non
     await settlement.review(user_id, order.id, reason="the card is gone")
     assert await row(shop, order) == ("UNDER_REVIEW", 5, False, None)
     assert await shop.rows(deal_id) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("known", ["SUCCEEDED", "PENDING"])
+async def test_late_money_that_was_sent_back_before_a_backup_sells_nothing(
+    shop: Shop, known: RefundStatus
+) -> None:
+    deal_id, user_id = await shop.deal(), buyer()
+    order = await cancelled(shop, user_id, deal_id)
+    provider = Provider(order.id, statuses={"pi_1": "SUCCEEDED"}, sent_back=Refund("re_1", known))
+    await settlement_with(shop, provider).settle(user_id, order.id, intent_id="pi_1")
+    assert await row(shop, order) == ("REFUND_PENDING", 5, False, None)
+    assert await staged(shop, jobs.REFUND, order.id) == 1
+    assert await shop.rows(deal_id) == (10, 0, 0)
+    await tell_gates(shop)
+    assert await shop.counters(deal_id) == (10, 0, 0)
+    await shop.prove(deal_id)
+
+
+async def test_late_money_is_taken_although_a_refund_of_it_has_failed(shop: Shop) -> None:
+    deal_id, user_id = await shop.deal(), buyer()
+    order = await cancelled(shop, user_id, deal_id)
+    provider = Provider(
+        order.id, statuses={"pi_1": "SUCCEEDED"}, sent_back=Refund("re_1", "FAILED")
+    )
+    await settlement_with(shop, provider).settle(user_id, order.id, intent_id="pi_1")
+    assert await row(shop, order) == ("PAID", 4, True, "pi_1")
+    await tell_gates(shop)
+    await shop.prove(deal_id)
