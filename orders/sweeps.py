@@ -175,12 +175,17 @@ class Sweeps:
         return len(woken)
 
     async def open_gates(self) -> int:
-        """Open the gate of every deal that is not over and whose gate is lost; how many were."""
-        deal_ids = await self._active_deals()
-        counters = await self._stock.read(deal_ids) if deal_ids else {}
+        """Open the gate of every deal that is not over and whose gate is lost, or was passed by.
+
+        One that orders passed by is of an older epoch than its deal (decision 7), and a quiet deal
+        has no buyer who would notice. How many were opened.
+        """
+        epochs = {row["id"]: row["epoch"] for row in await self._active()}
+        counters = await self._stock.read(list(epochs)) if epochs else {}
         opened = 0
-        for deal_id in deal_ids:
-            if counters.get(deal_id) is None:
+        for deal_id, epoch in epochs.items():
+            found = counters.get(deal_id)
+            if found is None or found.epoch < epoch:
                 opened += 1
                 await self._open_gate(deal_id)
         return opened
@@ -201,12 +206,15 @@ class Sweeps:
             log.warning("gate_not_opened", deal_id=deal_id, error=repr(error))
 
     async def _active_deals(self) -> list[str]:
+        return [row["id"] for row in await self._active()]
+
+    async def _active(self) -> list[asyncpg.Record]:
         """Deals that can have holds: those not over, and those over for less than a while."""
-        rows = await self._pool.fetch(
-            "SELECT id FROM deals WHERE ends_at > $1 ORDER BY ends_at",
+        rows: list[asyncpg.Record] = await self._pool.fetch(
+            "SELECT id, epoch FROM deals WHERE ends_at > $1 ORDER BY ends_at",
             self._clock.now() - AFTERLIFE,
         )
-        return [row["id"] for row in rows]
+        return rows
 
     async def _stage_settling(
         self, connection: asyncpg.pool.PoolConnectionProxy, rows: Sequence[asyncpg.Record]

@@ -11,6 +11,7 @@ import pytest
 from inventory.carts import CartIndex
 from inventory.stock import Stock
 from kit.redis_client import open_redis
+from orders import gate_watch, reconciliation
 from orders.claiming import Claiming
 from orders.drafts import GateMoved, Placed
 from orders.errors import (
@@ -110,6 +111,27 @@ async def test_the_message_of_such_an_order_has_the_gate_counted_anew(shop: Shop
         await shop.work()
     assert await shop.counters(deal_id) == (2, 1, 0)
     assert await shop.resources.stock.read_holds(user_id, [deal_id]) == {}
+
+
+async def test_a_gate_that_was_passed_by_is_opened_without_a_buyer_and_is_no_drift(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_watch, "SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(reconciliation, "DEALS_A_PASS", 1_000)
+    deal_id, user_id = await shop.deal(allotment=3), buyer()
+    checkout = await shop.checkout(user_id, deal_id)
+    async with cut_off(shop) as dark:
+        await dark.place(checkout)
+    before = (await shop.stock(deal_id)).epoch
+    await shop.resources.sweeps.open_gates()
+    assert (await shop.stock(deal_id)).epoch > before
+    assert await shop.counters(deal_id) == (2, 1, 0)
+    await shop.resources.reconciliation.reconcile_live()
+    pool = shop.resources.pool
+    assert await pool.fetch("SELECT class, note FROM drift WHERE deal_id = $1", deal_id) == []
+    opened = (await shop.stock(deal_id)).epoch
+    await shop.resources.sweeps.open_gates()
+    assert (await shop.stock(deal_id)).epoch == opened
 
 
 async def test_a_repeat_finds_the_order_at_the_gate_or_past_it(shop: Shop) -> None:
