@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Tells the gate a deal's window, purchase limit and pause; only a newer revision counts.
 -- with: gate
 -- KEYS[1] hash  stock

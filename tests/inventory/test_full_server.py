@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
+from inventory.errors import DealNotLive
 from tests.inventory.gates import Deal, due, snapshot
 
 
@@ -68,3 +69,14 @@ async def test_a_lost_gate_is_rebuilt_on_a_full_server(deal: Deal) -> None:
         anew = snapshot(deal.deal_id, epoch=2, run_id=await deal.stock.run_id())
         counters = await deal.stock.rebuild(anew)
         assert (counters.epoch, counters.available, counters.held) == (2, 8, 2)
+
+
+async def test_a_deal_is_paused_on_a_full_server(deal: Deal) -> None:
+    await deal.hold("usr_a", 2)
+    await deal.freeze("usr_a")
+    async with full(deal.redis):
+        assert await deal.stock.set_terms(
+            deal.deal_id, epoch=1, revision=2, opens_ms=0, closes_ms=2**42, limit=2, paused=True
+        )
+        with pytest.raises(DealNotLive):
+            await deal.claim("usr_a", units=2)
