@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     stripe_publishable_key: str = Field("", description="pk_..., handed to storefronts")
     stripe_api_base: str = Field("", description="empty: Stripe itself; else the sandbox")
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="whsec_...")
+    shop: str = Field(
+        "flashsale",
+        pattern="^[a-z0-9-]{1,40}$",
+        description="name of this shop at a provider's account that several share",
+    )
     intents_per_second: float = Field(25.0, gt=0, description="pace of opening payment intents")
 
     # The edge

@@ -29,6 +29,7 @@ class StripeGateway:
         # The SDK would write a file into the home folder and tell Stripe about this host.
         stripe.enable_telemetry = False
         self._publishable_key = settings.stripe_publishable_key
+        self._shop = settings.shop
         self._transport = HttpxTransport()
         base = settings.stripe_api_base.rstrip("/") or stripe.DEFAULT_API_BASE
         self._client = stripe.StripeClient(
@@ -60,7 +61,11 @@ class StripeGateway:
                     "currency": request.currency.lower(),
                     "allowed_payment_method_types": ["card"],
                     "description": f"Order {request.order_number}",
-                    "metadata": {"order_id": request.order_id, "user_id": request.user_id},
+                    "metadata": {
+                        "order_id": request.order_id,
+                        "user_id": request.user_id,
+                        "shop": self._shop,
+                    },
                 },
                 {"idempotency_key": f"flashsale-intent-{request.order_id}"},
             )
@@ -70,13 +75,13 @@ class StripeGateway:
         if replayed == "true":
             # Stripe repeats its first answer word for word; the intent may have moved on.
             return await self.retrieve(made.id)
-        return _intent(made.to_dict())
+        return _intent(made.to_dict(), shop=self._shop)
 
     async def retrieve(self, intent_id: str) -> Intent:
         """The intent's present state. ProviderRefused("resource_missing") if there is none."""
         with _translated():
             found = await self._client.v1.payment_intents.retrieve_async(intent_id)
-        return _intent(found.to_dict())
+        return _intent(found.to_dict(), shop=self._shop)
 
     async def cancel(self, intent_id: str) -> Intent:
         """Cancel an intent unless it has ended or money is moving; the caller reads the status."""
@@ -87,7 +92,7 @@ class StripeGateway:
             if refusal.code != "payment_intent_unexpected_state":
                 raise
             return await self.retrieve(intent_id)
-        return _intent(ended.to_dict())
+        return _intent(ended.to_dict(), shop=self._shop)
 
     async def intents_of(self, order_id: str, since: datetime) -> list[Intent]:
         """All intents of an order created since a moment, oldest first, from Stripe's list."""
@@ -149,7 +154,9 @@ class StripeGateway:
         with _translated():
             answer = await self._client.raw_request_async("get", "/v1/payment_intents", **params)
         body = cast("Mapping[str, Any]", answer.data)
-        return Page([_intent(each) for each in body["data"]], more=bool(body["has_more"]))
+        return Page(
+            [_intent(each, shop=self._shop) for each in body["data"]], more=bool(body["has_more"])
+        )
 
 
 @contextmanager
@@ -167,9 +174,12 @@ def _translated() -> Iterator[None]:
         raise ProviderRefused(code, error.user_message or "") from error
 
 
-def _intent(body: Mapping[str, Any]) -> Intent:
+def _intent(body: Mapping[str, Any], *, shop: str) -> Intent:
+    """What Stripe says of an intent. That of another shop names no order and no user of ours."""
     failure = body.get("last_payment_error") or {}
     metadata = body.get("metadata") or {}
+    if metadata.get("shop", shop) != shop:
+        metadata = {}
     return Intent(
         id=body["id"],
         status=_status(body["status"], failed=bool(failure)),

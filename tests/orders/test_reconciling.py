@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +94,19 @@ async def test_a_stuck_order_is_settled(shop: Shop) -> None:
     await shop.work()
     assert await reconcile(shop, deal_id) == []
     await shop.prove(deal_id)
+
+
+async def test_a_refund_that_a_bank_takes_its_time_for_is_not_stuck(shop: Shop) -> None:
+    def ago(*, hours: int) -> datetime:
+        return shop.resources.clock.now() - timedelta(hours=hours)
+
+    deal_id = await shop.deal()
+    order = await stuck_order(shop, deal_id)
+    since = "UPDATE orders SET status = 'REFUND_PENDING', updated_at = $2 WHERE id = $1"
+    await shop.resources.pool.execute(since, order.id, ago(hours=23))
+    assert await reconcile(shop, deal_id, mend=False) == []
+    await shop.resources.pool.execute(since, order.id, ago(hours=25))
+    assert told(await reconcile(shop, deal_id, mend=False)) == [("STUCK_ORDER", 2, False)]
 
 
 async def test_the_sweep_settles_stuck_orders_too(shop: Shop) -> None:

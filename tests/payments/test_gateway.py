@@ -52,6 +52,18 @@ async def test_an_opened_intent_names_its_order(
     assert await made(sandbox) == [intent.id]
 
 
+async def test_what_another_shop_opened_names_no_order_of_ours(
+    sandbox: RunningSandbox, gateway: StripeGateway
+) -> None:
+    theirs = StripeGateway(settings_for(sandbox.url).model_copy(update={"shop": "another"}))
+    opened = await theirs.open_intent(ORDER)
+    assert opened.order_id == "ord_1"
+    seen = await gateway.retrieve(opened.id)
+    assert (seen.order_id, seen.user_id) == (None, None)
+    assert await gateway.intents_of("ord_1", an_hour_ago()) == []
+    await theirs.aclose()
+
+
 async def test_an_order_opened_twenty_times_at_once_has_one_intent(
     sandbox: RunningSandbox, gateway: StripeGateway
 ) -> None:
