@@ -33,6 +33,7 @@ REASONS = {
     "RECONCILED": ((0, 0, 0, 0), "", ""),  # a note about a difference between stores
 }
 COUNTED = ("allotment", "claimed", "sold")
+OPENING = "created; what is withheld has an entry"  # a ledger that begins so tells all of it
 CHANGE = ("deal_id", "seq", "reason", "units", "order_ids", "actor", "note")
 COVERED = (*CHANGE, *COUNTED, "at", "prev_hash")  # by the hash, in this order
 HEADER = ("ledger", *COUNTED, "safety_stock", "entries", "head", "as_of")
@@ -77,7 +78,7 @@ class Ledger:
         allotment, claimed, sold, withheld = self.counts
         require(0 <= sold <= claimed <= allotment, "OVERSELLS: more claimed or sold than there is")
         require(withheld >= 0, "releases more than was withheld")
-        self.knows_withheld |= reason == "WITHHELD"
+        self.knows_withheld |= reason == "WITHHELD" or entry["note"] == OPENING
         require(not after or 0 < len(order_ids) <= units, "has not a unit for each order")
         for order_id in order_ids if after else ():
             state = self.orders.get(order_id, "NEW")

@@ -17,7 +17,7 @@ from orders.catalogue import Catalogue
 from orders.dealbook import DealBook
 from orders.errors import InvalidInput, NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
-from orders.ledger import Connection, LedgerPage, LockedDeal, lock_deals
+from orders.ledger import OPENING_NOTE, Connection, LedgerPage, LockedDeal, lock_deals
 from orders.offer import (
     NewDeal,
     ReleaseRule,
@@ -108,7 +108,7 @@ class DealDesk:
             )
             page = LedgerPage(now=now)
             deals = await lock_deals(connection, [deal_id])
-            page.move(deals[deal_id], "OPENED", new.allotment, actor=actor, note="created")
+            page.move(deals[deal_id], "OPENED", new.allotment, actor=actor, note=OPENING_NOTE)
             if new.safety_stock:
                 page.move(deals[deal_id], "WITHHELD", new.safety_stock, actor=actor)
             await page.write(connection)

@@ -93,7 +93,7 @@ class PurchaseLimitReached(Refusal):
     """More than one buyer may hold and buy, over all orders."""
 
     def __init__(self, deal_id: str, *, limit: int, already_yours: int) -> None:
-        super().__init__(f"At most {limit} for each buyer; {already_yours} are yours already.")
+        super().__init__(f"At most {limit} for each buyer; you have {already_yours} already.")
         self.deal_id = deal_id
         self.limit = limit
         self.already_yours = already_yours

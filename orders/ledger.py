@@ -42,6 +42,9 @@ EFFECTS: Final[dict[Reason, tuple[int, int, int]]] = {
 }
 """What one unit of each reason adds to allotment, claimed and sold."""
 
+OPENING_NOTE: Final = "created; what is withheld has an entry"
+"""The note of OPENED since safety stock is in the ledger: without an entry, nothing is withheld."""
+
 
 @dataclass(slots=True)
 class LockedDeal:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from orders.ledger import EFFECTS, Connection, Entry
+from orders.ledger import EFFECTS, OPENING_NOTE, Connection, Entry
 from orders.statements import sql
 
 # Rows fetched at a time; the proof of a deal with a million orders needs no more memory than this.
@@ -90,7 +90,9 @@ class _Chain:
 
     def _withhold(self, entry: Entry, where: str) -> None:
         """What is withheld, and never that more is released."""
-        if entry.reason == "WITHHELD":
+        if entry.reason == "OPENED" and entry.note == OPENING_NOTE:
+            self.withheld = self.withheld or 0
+        elif entry.reason == "WITHHELD":
             self.withheld = (self.withheld or 0) + entry.units
         elif entry.reason == "RELEASED":
             self.withheld = (self.withheld or 0) - entry.units
@@ -156,6 +158,13 @@ def _compare(row: asyncpg.Record, chain: _Chain) -> list[str]:
         problems.append(
             f"{where}: claimed is {row['claimed']}, deal_buyers adds up to {row['buyers_units']}"
         )
+    problems += [
+        f"orders row: {odd}, which does not fit the units that it owns" for odd in row["odd_orders"]
+    ]
+    problems += [
+        f"orders row (id={order_id}): its total is not the sum of its lines"
+        for order_id in row["wrong_totals"]
+    ]
     return problems
 
 

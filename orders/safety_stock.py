@@ -13,7 +13,7 @@ from notifications.announcements import Announcer
 from orders.errors import InvalidInput, NotFound
 from orders.gatekeeper import Gatekeeper
 from orders.giving import Gift, hand_over, stage_gift
-from orders.ledger import Connection, LedgerPage, LockedDeal, lock_deals
+from orders.ledger import OPENING_NOTE, Connection, LedgerPage, LockedDeal, lock_deals
 from orders.phases import phase_of
 from orders.statements import sql
 
@@ -132,7 +132,7 @@ class SafetyStock:
     ) -> Gift:
         """Write the release of a locked deal's units, and the message to its gate."""
         page = LedgerPage(now=self._clock.now())
-        if not await _has_withheld_entry(connection, deal.id):
+        if not await _tells_what_is_withheld(connection, deal.id):
             page.move(deal, "WITHHELD", deal.safety_stock, actor=actor, note="entered late")
         deal.safety_stock -= units
         page.move(deal, "RELEASED", units, actor=actor, note=note)
@@ -145,13 +145,14 @@ class SafetyStock:
         await self._announcer.deal(gift.deal_id)
 
 
-async def _has_withheld_entry(connection: Connection, deal_id: str) -> bool:
-    """False for a deal older than the reason: what it withholds was never entered."""
+async def _tells_what_is_withheld(connection: Connection, deal_id: str) -> bool:
+    """Whether the ledger does. For a deal older than the reason it is entered late."""
     return bool(
         await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM stock_ledger WHERE deal_id = $1 AND reason = 'WITHHELD'"
-            " ORDER BY seq LIMIT 1)",
+            "SELECT EXISTS (SELECT FROM stock_ledger WHERE deal_id = $1"
+            " AND (reason = 'WITHHELD' OR reason = 'OPENED' AND note = $2) ORDER BY seq LIMIT 1)",
             deal_id,
+            OPENING_NOTE,
         )
     )
 

@@ -30,7 +30,7 @@ for order, rank in pairs(cjson.decode(ARGV[6])) do
   known[order] = pack_claim(0, rank, (rank == 2 or rank == 4) and 'SOLD' or 'FREED', '')
 end
 local claims, holds
-claims, free = fit(gate, surviving_claims(KEYS[4], known), free)
+claims, free = fit(gate, surviving_claims(KEYS[4], KEYS[6], known, gate.now), free)
 holds, free = fit(gate, surviving_holds(KEYS[2], known, gate.now), free)
 
 redis.call('DEL', unpack(KEYS))
@@ -38,7 +38,7 @@ local due, unconfirmed = {}, {}
 for _, one in ipairs(claims) do
   known[one.order] = pack_claim(one.units, 0, 'CLAIMED', one.buyer)
   bought[one.buyer] = (bought[one.buyer] or 0) + one.units
-  push(unconfirmed, gate.now, one.order)
+  push(unconfirmed, one.since, one.order)
 end
 for _, hold in ipairs(holds) do
   write_hold(KEYS[2], hold.buyer, hold)

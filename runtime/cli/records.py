@@ -63,6 +63,8 @@ def verify(
     """Recompute the ledger of every deal; exit code 1 and the row's name where it is broken."""
     settings = command_settings()
     broken, proven = asyncio.run(_verify(settings, deal))
+    if deal is not None and not broken + proven:
+        raise CannotStart(f"There is no deal {deal}.")
     typer.echo(f"{proven} deals proven, {broken} broken.")
     if broken:
         raise typer.Exit(1)

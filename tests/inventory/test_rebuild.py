@@ -74,6 +74,13 @@ async def test_a_claim_that_postgres_does_not_know_survives(deal: Deal) -> None:
     assert (await deal.confirm("ord_1", "usr_a", 2, epoch=2)).word == "APPLIED"
 
 
+async def test_a_claim_waits_for_its_order_no_longer_because_of_rebuilds(deal: Deal) -> None:
+    await deal.claimed("usr_a")
+    since = (await deal.contents())["unconfirmed"]
+    await rebuild(deal)
+    assert (await deal.contents())["unconfirmed"] == since
+
+
 async def test_a_surviving_claim_counts_beside_what_its_buyer_bought(deal: Deal) -> None:
     await deal.claimed("usr_a", "ord_1", 1)
     await deal.claimed("usr_a", "ord_2", 1)

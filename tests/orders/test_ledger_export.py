@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.ids import new_id
+from orders import dealdesk
 from orders.errors import NotFound
 from orders.ledger_export import export_ledger
 from tests.orders.ledgers import COUNTED, COVERED, SCRIPT, Forgery, Lines, check, exported
@@ -68,7 +69,19 @@ async def test_an_export_goes_on_while_the_deal_is_sold(shop: Shop, tmp_path: Pa
     assert (await check(tmp_path, whole))[0] == 0
 
 
-async def test_a_ledger_without_word_of_safety_stock_says_so(shop: Shop, tmp_path: Path) -> None:
+async def test_safety_stock_from_nowhere_is_named(shop: Shop, tmp_path: Path) -> None:
+    ledger = await exported(shop, await shop.deal())
+    assert (await check(tmp_path, ledger))[0] == 0
+    ledger[0]["safety_stock"] = 9
+    code, printed = await check(tmp_path, ledger)
+    assert code == 1
+    assert printed.startswith("WRONG: line 1 ")
+
+
+async def test_an_older_ledger_says_that_it_knows_nothing_of_safety_stock(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dealdesk, "OPENING_NOTE", "created")
     code, printed = await check(tmp_path, await exported(shop, await shop.deal()))
     assert code == 0
     assert "safety_stock is not in this ledger" in printed

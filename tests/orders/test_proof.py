@@ -2,6 +2,7 @@
 
 import pytest
 
+from orders import dealdesk
 from orders.ledger import LedgerPage, lock_deals
 from orders.proof import DealProof, prove_deals
 from tests.orders.shop import ACTOR, Shop, buyer
@@ -146,7 +147,46 @@ async def test_no_more_can_be_released_than_was_withheld(shop: Shop) -> None:
     assert "releases 3 units more than were withheld" in problems[0]
 
 
-async def test_what_an_older_ledger_cannot_show_is_said(shop: Shop) -> None:
+async def test_units_from_nowhere_cannot_be_released(shop: Shop) -> None:
+    deal_id = await shop.deal(allotment=2)
+    await shop.resources.pool.execute(
+        "UPDATE deal_stock SET safety_stock = 7 WHERE deal_id = $1", deal_id
+    )
+    (problem,) = (await proof_of(shop, deal_id)).problems
+    assert problem.endswith("safety_stock is 7, the ledger says 0")
+    await shop.resources.safety_stock.release(deal_id, 7, actor=ACTOR)
+    problems = (await proof_of(shop, deal_id)).problems
+    assert "releases 7 units more than were withheld" in problems[0]
+
+
+@pytest.mark.parametrize("status", ["CANCELLED", "PENDING_PAYMENT", "REFUNDED"])
+async def test_a_status_that_does_not_fit_the_units_is_named(shop: Shop, status: str) -> None:
+    deal_id = await sold_deal(shop)
+    altered = await shop.resources.pool.fetchval(
+        "UPDATE orders SET status = $2 WHERE status = 'PAID' AND id IN"
+        " (SELECT order_id FROM order_lines WHERE deal_id = $1) RETURNING id",
+        deal_id,
+        status,
+    )
+    (problem,) = (await proof_of(shop, deal_id)).problems
+    assert f"{altered} is {status} of rank 2" in problem
+
+
+async def test_a_total_that_is_not_the_sum_of_its_lines_is_named(shop: Shop) -> None:
+    deal_id = await sold_deal(shop)
+    altered = await shop.resources.pool.fetchval(
+        "UPDATE orders SET total_minor = total_minor + 1 WHERE status = 'PAID' AND id IN"
+        " (SELECT order_id FROM order_lines WHERE deal_id = $1) RETURNING id",
+        deal_id,
+    )
+    (problem,) = (await proof_of(shop, deal_id)).problems
+    assert altered in problem
+
+
+async def test_what_an_older_ledger_cannot_show_is_said(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dealdesk, "OPENING_NOTE", "created")
     deal_id = await shop.deal(allotment=2)
     await shop.resources.pool.execute(
         "UPDATE deal_stock SET safety_stock = 5 WHERE deal_id = $1", deal_id

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inventory.stock import Counters, GateSnapshot, Stock
-from orders import gatekeeper
+from orders import dealdesk, gatekeeper
 from orders.errors import InvalidInput, NotFound
 from orders.giving import Gift, hand_over
 from orders.proof import prove_deals
@@ -150,7 +150,10 @@ async def test_a_deal_that_is_not_there_releases_nothing(shop: Shop, deal_id: st
         await release(shop, deal_id, 1)
 
 
-async def test_units_withheld_before_they_were_entered_are_entered_late(shop: Shop) -> None:
+async def test_units_withheld_before_they_were_entered_are_entered_late(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dealdesk, "OPENING_NOTE", "created")
     deal_id = await shop.deal(allotment=2)
     await shop.resources.pool.execute(
         "UPDATE deal_stock SET safety_stock = 5 WHERE deal_id = $1", deal_id

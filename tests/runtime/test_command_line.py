@@ -190,6 +190,10 @@ def test_migrating_may_be_repeated_and_makes_the_ledger_provable(
     verified = run_command("verify", environment=environment)
     assert verified.returncode == 0
     assert verified.stdout == "0 deals proven, 0 broken.\n"
+    for unknown in ("deal_unknown", "../x"):
+        refused = run_command("verify", "--deal", unknown, environment=environment)
+        assert refused.returncode == 2
+        assert f"There is no deal {unknown}." in refused.stderr
 
 
 async def test_seeded_buyers_have_live_sessions_that_only_the_owner_can_read(

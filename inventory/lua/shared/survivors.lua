@@ -1,12 +1,15 @@
 -- What a rebuild keeps of the gate before it (protocol rule 6).
 
--- Claims of orders that Postgres does not know (yet): {order, buyer, units}, in order of id.
-local function surviving_claims(claims, known)
+-- Claims of orders that Postgres does not know (yet): {order, buyer, units, since}, in order of id.
+-- One that waits for its order goes on waiting; how often the gate is rebuilt does not matter.
+local function surviving_claims(claims, unconfirmed, known, now)
   local kept, all = {}, redis.call('HGETALL', claims)
   for i = 1, #all, 2 do
     local claim = read_claim(all[i + 1])
     if claim.place == 'CLAIMED' and not known[all[i]] then
-      table.insert(kept, { order = all[i], buyer = claim.buyer, units = claim.units })
+      local since = tonumber(redis.call('ZSCORE', unconfirmed, all[i]) or now)
+      table.insert(kept,
+        { order = all[i], buyer = claim.buyer, units = claim.units, since = since })
     end
   end
   table.sort(kept, function(a, b) return a.order < b.order end)
