@@ -50,6 +50,10 @@ DOCUMENTS: Final[dict[str, str]] = {
 }
 
 
+# anyio asks a socket for its peer that was cut in the moment it was connected: None has no name.
+_NO_ANSWER: Final = (httpx.HTTPError, ValueError, AttributeError)
+
+
 class Storefront:
     """The requests of everybody in a sale; each goes to one of the API's addresses by lot."""
 
@@ -86,7 +90,7 @@ class Storefront:
         try:
             answer = await self._http.post(f"{address}/graphql", json=body, headers=headers)
             told: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except _NO_ANSWER as error:
             self._history.unknown(operation, why=repr(error))
         else:
             self._take(operation, told)
@@ -109,7 +113,7 @@ class Storefront:
         operation = self._history.invoke(person.user_id, "bank", outcome=outcome)
         try:
             page = await self._http.post(challenge, data={"outcome": outcome})
-        except httpx.HTTPError as error:
+        except _NO_ANSWER as error:
             self._history.unknown(operation, why=repr(error))
         else:
             self._history.ok(operation, status=page.status_code)
@@ -121,7 +125,7 @@ class Storefront:
         try:
             answer = await self._http.request(method, f"{self._provider()}{path}", data=form)
             body: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except _NO_ANSWER as error:
             self._history.unknown(operation, why=repr(error))
             return
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
