@@ -83,9 +83,12 @@ def _ahead_seconds(file: Path) -> float:
 
 
 def hurry_readers(seconds: float, *, put: Setter = setattr) -> None:
-    """Shorten the half minute that a socket's client may take to read something."""
+    """Shorten the half minute that a socket's client may take to read something, and the pings.
+
+    What was written before is in a buffer: only the next message shows that nobody reads.
+    """
     socket = import_module("graph.socket")
-    put(socket, "Pace", partial(socket.Pace, drain_within=seconds))
+    put(socket, "Pace", partial(socket.Pace, drain_within=seconds, ping_every=seconds))
     assert socket.Pace().drain_within == seconds
 
 
