@@ -31,36 +31,41 @@ class Abandonment:
         )
 
     async def abandon(self, user_id: str, order_id: str, lines: Sequence[tuple[str, int]]) -> bool:
-        """Insert the order as ABANDONED and stage the release of its claims; False if it exists.
+        """Insert the order as ABANDONED and stage the release of its claims.
 
+        False where there is such an order and it owns its units. One that does not, as one made
+        for money whose order and checkout a backup has lost, has no use for its claims either.
         A transaction that brings the order later conflicts with the row instead of committing.
         May be repeated: the release is staged again and the gate applies it once.
         """
         now = self._clock.now()
         async with self._pool.acquire() as connection, connection.transaction():
             deals = await lock_deals(connection, [deal_id for deal_id, _ in lines])
-            inserted = await connection.fetchval(
+            await connection.execute(
                 "INSERT INTO orders (user_id, id, number, checkout_id, status, rank, owns_units,"
                 " total_minor, currency, placed_at, payment_due_at, checked_at)"
                 " VALUES ($1, $2, '', $3, 'ABANDONED', $4, false, 0, '', $5, $5, $5)"
-                " ON CONFLICT DO NOTHING RETURNING true",
+                " ON CONFLICT DO NOTHING",
                 user_id,
                 order_id,
                 sibling("chk", order_id),
                 FREED,
                 now,
             )
-            if not inserted:
-                status = await connection.fetchval(
-                    "SELECT status FROM orders WHERE user_id = $1 AND id = $2", user_id, order_id
-                )
-                if status != "ABANDONED":
-                    return False
-            await connection.executemany(
-                "INSERT INTO order_lines (user_id, order_id, deal_id, position, title, quantity,"
-                " unit_price_minor) VALUES ($1, $2, $3, 0, '', $4, 0) ON CONFLICT DO NOTHING",
-                [(user_id, order_id, deal_id, units) for deal_id, units in lines],
+            order = await connection.fetchrow(
+                "SELECT status, owns_units, rank FROM orders WHERE user_id = $1 AND id = $2",
+                user_id,
+                order_id,
             )
+            if order is None or order["owns_units"]:
+                return False
+            if order["status"] == "ABANDONED":
+                await connection.executemany(
+                    "INSERT INTO order_lines (user_id, order_id, deal_id, position, title,"
+                    " quantity, unit_price_minor) VALUES ($1, $2, $3, 0, '', $4, 0)"
+                    " ON CONFLICT DO NOTHING",
+                    [(user_id, order_id, deal_id, units) for deal_id, units in lines],
+                )
             await jobs.stage_many(
                 connection,
                 jobs.GATE_MESSAGE,
@@ -71,7 +76,7 @@ class Abandonment:
                         user_id=user_id,
                         units=units,
                         epoch=deals[deal_id].epoch,
-                        rank=FREED,
+                        rank=order["rank"],
                     )
                     for deal_id, units in lines
                     if deal_id in deals

@@ -9,7 +9,7 @@ import pytest
 
 from kit.ids import new_id, sibling
 from kit.money import Money
-from orders import gate_watch, reconciliation
+from orders import gate_watch, reconciliation, sweeps
 from orders.archive import OrderView
 from orders.drift import DriftClass
 from orders.reconciliation import Finding
@@ -263,3 +263,21 @@ async def test_what_an_order_settles_by_itself_is_believed_at_the_second_pass(sh
     await shop.resources.reconciliation.reconcile_intents()
     assert [tuple(row) for row in await rows()] == [("PAID_WITHOUT_ORDER", False)]
     assert (await shop.read(order.user_id, order.id)).status in ("PAID", "REFUND_PENDING")
+
+
+async def test_a_claim_whose_order_came_back_without_units_is_given_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal_id = await shop.deal(allotment=5)
+    order = await shop.order(buyer(), deal_id, quantity=2)
+    await shop.pay(order)
+    await lose(shop, order, checkout=True)
+    assert await shop.counters(deal_id) == (3, 2, 0)
+    await reconcile(shop)
+    await shop.work()
+    assert (await shop.read(order.user_id, order.id)).status == "REFUNDED"
+    monkeypatch.setattr(sweeps, "CLAIM_PATIENCE", timedelta())
+    await shop.resources.sweeps.release_stale_claims()
+    await shop.work()
+    assert await shop.counters(deal_id) == (5, 0, 0)
+    await shop.prove(deal_id)
