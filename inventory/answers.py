@@ -9,6 +9,8 @@ SettledWord = Literal["APPLIED", "OLD_RANK", "NEWER_EPOCH", "OLDER_OR_MISSING", 
 
 # word, epoch, version, allotment, available, held, committed, now_ms, lapsed, then the rest.
 _HEAD = 9
+# Lua counts exactly up to here; a gate that has more of anything was not written by our scripts.
+_MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,15 @@ class Answer:
 
 
 def read_answer(deal_id: str, raw: Sequence[Any]) -> Answer:
-    """The answer of a script that has a gate."""
+    """The answer of a script that has a gate.
+
+    Raises:
+        ValueError: a counter of the gate is no number, or none that a script wrote.
+    """
     word, epoch, version, allotment, available, held, committed, now_ms, lapsed = raw[:_HEAD]
+    counted = (epoch, version, allotment, available, held, committed)
+    if epoch < -1 or any(abs(number) > _MOST for number in counted):
+        raise ValueError(f"no gate has counters {counted}")
     return Answer(
         word,
         Counters(deal_id, epoch, version, allotment, available, held, committed, now_ms),

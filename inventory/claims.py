@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 from inventory.answers import HoldAnswer, Settled
+from inventory.errors import GateUnreadable
 from inventory.gate import Gate, refusal, whole_ms
 from inventory.keys import DealKeys
 
@@ -136,6 +137,9 @@ class Claims(Gate):
         """Order, buyer and units of claims that old of which Postgres never said a word.
 
         To be released only behind a row that keeps the order out (protocol rule 2).
+
+        Raises:
+            GateUnreadable: one of them says nothing that can be understood.
         """
         assert 0 < limit <= MOST_LISTED
         keys = DealKeys(deal_id)
@@ -148,6 +152,8 @@ class Claims(Gate):
         match answer.word:
             case "LISTED":
                 rest = answer.rest
+                if len(rest) % 3 or not all(isinstance(units, int) for units in rest[2::3]):
+                    raise GateUnreadable(deal_id)
                 return list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
             case "MISSING":
                 return []
@@ -168,9 +174,12 @@ class Claims(Gate):
     ) -> Settled:
         """Apply one message from Postgres, unless a later one was applied or it is not for us."""
         assert units > 0
-        answer = await self._run(
-            script, deal_id, keys, (epoch, order_id, rank, buyer_id, units, *more)
-        )
+        try:
+            answer = await self._run(
+                script, deal_id, keys, (epoch, order_id, rank, buyer_id, units, *more)
+            )
+        except GateUnreadable:
+            return Settled("UNKNOWN_CLAIM", None)  # a wrong memory: rebuild it
         match answer.word:
             case "APPLIED" | "OLD_RANK" | "NEWER_EPOCH" | "UNKNOWN_CLAIM" as word:
                 return Settled(word, answer.counters)

@@ -27,6 +27,16 @@ class StaleEpoch(GateRefusal):
         self.gate_epoch = gate_epoch
 
 
+class GateUnreadable(StaleEpoch):
+    """What Redis keeps of one deal is not what scripts write: such a gate counts as lost.
+
+    A script may have written before it met that, so the gate has to be rebuilt.
+    """
+
+    def __init__(self, deal_id: str) -> None:
+        super().__init__(deal_id, None)
+
+
 class SoldOut(GateRefusal):
     """Fewer units are left than were asked for."""
 

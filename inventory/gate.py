@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from inventory.answers import Answer, read_answer
 from inventory.errors import (
     BelowHeldAndSold,
     DealNotLive,
     GateRefusal,
+    GateUnreadable,
     HoldLapsed,
     PurchaseLimitReached,
     SoldOut,
     StaleEpoch,
 )
 from inventory.keys import DealKeys
-from inventory.scripts import Call, Scripts
+from inventory.scripts import Call, Scripts, is_unreadable
 
 # 72 bits tell two operations of one hold apart; the scripts count on 12 characters.
 _TOKEN_BYTES = 9
@@ -39,8 +41,21 @@ class Gate:
         keys: Sequence[str],
         arguments: Sequence[str | int | bytes],
     ) -> Answer:
-        """What a script answers, whatever its word."""
-        return read_answer(deal_id, await self._scripts.run(Call(script, keys, arguments)))
+        """What a script answers, whatever its word.
+
+        Raises:
+            GateUnreadable: it failed at what the deal's keys hold.
+        """
+        try:
+            raw = await self._scripts.run(Call(script, keys, arguments))
+        except (ResponseError, UnicodeDecodeError) as error:
+            if not is_unreadable(error):
+                raise
+            raise GateUnreadable(deal_id) from error
+        try:
+            return read_answer(deal_id, raw)
+        except ValueError as error:
+            raise GateUnreadable(deal_id) from error
 
 
 def refusal(keys: DealKeys, answer: Answer) -> GateRefusal:

@@ -7,6 +7,7 @@ from typing import Literal
 from inventory.answers import Answer, Hold, HoldAnswer, hold_of, unpack_hold
 from inventory.gate import Gate, refusal, token, whole_ms
 from inventory.keys import DealKeys
+from inventory.scripts import is_unreadable
 
 # One call blocks the server for as long as this many holds take: about a millisecond.
 MOST_LAPSED = 1000
@@ -144,19 +145,35 @@ class Holds(Gate):
                 raise AssertionError(f"due_soon answered {word}")
 
     async def read_holds(self, buyer_id: str, deal_ids: Sequence[str]) -> dict[str, Hold]:
-        """The holds of one buyer that live by the server's clock, by deal, in one round trip."""
+        """The holds of one buyer that live by the server's clock, by deal, in one round trip.
+
+        One that cannot be read is lost.
+        """
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.time()
             for deal_id in deal_ids:
                 pipe.hget(DealKeys(deal_id).holds, buyer_id)
-            (seconds, micros), *packed = await pipe.execute()
+            answers = await pipe.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception) and not is_unreadable(answer):
+                raise answer
+        (seconds, micros), *packed = answers
         now_ms = seconds * 1000 + micros // 1000
         found = {}
         for deal_id, field in zip(deal_ids, packed, strict=True):
-            hold = None if field is None else unpack_hold(deal_id, buyer_id, field)
+            hold = _read_hold(deal_id, buyer_id, field)
             if hold is not None and hold.deadline_ms > now_ms:
                 found[deal_id] = hold
         return found
+
+
+def _read_hold(deal_id: str, buyer_id: str, field: str | Exception | None) -> Hold | None:
+    if field is None or isinstance(field, Exception):
+        return None
+    try:
+        return unpack_hold(deal_id, buyer_id, field)
+    except ValueError:
+        return None
 
 
 def _told(keys: DealKeys, buyer_id: str, answer: Answer, *, changed: bool) -> HoldAnswer:

@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 _FOLDER = Path(__file__).parent / "lua"
 _WITH = re.compile(r"^-- with: (.+)$", re.MULTILINE)
 _RUN_ID = "@RUN_ID@"
 # A server that restarts between two answers is caught by asking twice; three times is an outage.
 _MOST_LOADS = 3
+# How a script fails at keys of another type, or at fields that no script wrote. All that is not
+# listed, as a full or a read-only server, says nothing about what the keys hold.
+_OF_CONTENT = re.compile(
+    r"WRONGTYPE "
+    r"|user_script:\d+: (?:attempt to |bad argument #)"
+    r"|hash value is not an integer"
+    r"|value is not an integer or out of range"
+    r"|value is not a valid float"
+    r"|increment or decrement would overflow"
+    r"|Lua redis lib command arguments must be strings or integers"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ class Scripts:
     async def run_all(self, calls: Sequence[Call]) -> list[Any]:
         """What several scripts answer, in the same order, in one round trip.
 
+        The answer of one that cannot read its keys is its error: the others have theirs.
+
         Raises:
             redis.RedisError: any of them may have run.
         """
@@ -66,7 +79,7 @@ class Scripts:
             for at, answer in zip(unknown, again, strict=True):
                 answers[at] = answer
         for answer in answers:
-            if isinstance(answer, Exception):
+            if isinstance(answer, Exception) and not is_unreadable(answer):
                 raise answer
         return answers
 
@@ -101,6 +114,13 @@ class Scripts:
                     self._shas = dict(zip(self._texts, shas, strict=True))
                     return self._shas
         raise RedisError("the server restarted while scripts were loaded")
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether it is what the keys hold that a command failed at, and not the server."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    return isinstance(error, ResponseError) and _OF_CONTENT.match(str(error)) is not None
 
 
 def read_texts() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A deal's gate as a whole: opening and rebuilding it, its terms, its allotment, its counters."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
@@ -22,6 +23,7 @@ class Terms(Gate):
         begin at 1. Takes time in proportion to the deal's holds and orders. May be repeated.
 
         Raises:
+            GateUnreadable: what there is cannot be read; close it, then repeat.
             redis.RedisError: outcome unknown; repeat under a higher epoch.
         """
         keys = DealKeys(snapshot.deal_id)
@@ -120,23 +122,34 @@ class Terms(Gate):
         raws = await self._scripts.run_all(calls)
         found: dict[str, Counters | None] = {}
         for deal_id, raw in zip(deal_ids, raws, strict=True):
-            answer = read_answer(deal_id, raw)
-            match answer.word:
-                case "OPEN":
-                    found[deal_id] = answer.counters
-                case "MISSING":
-                    found[deal_id] = None
-                case word:
-                    raise AssertionError(f"read answered {word}")
+            found[deal_id] = None if isinstance(raw, Exception) else _counters(deal_id, raw)
         return found
 
     async def close(self, deal_id: str) -> None:
-        """Remove the gate of a deal that Postgres does not have any more. May be repeated."""
+        """Remove a gate that cannot be read, or whose deal Postgres does not have any more.
+
+        May be repeated.
+        """
         await self._redis.unlink(*DealKeys(deal_id).all)
 
     async def run_id(self) -> str:
         """The id of the Redis server's present life, which a snapshot records."""
         return await self._scripts.run_id()
+
+
+def _counters(deal_id: str, raw: Sequence[Any]) -> Counters | None:
+    """What `read` answered for one deal; None also where a counter is no number."""
+    try:
+        answer = read_answer(deal_id, raw)
+    except ValueError:
+        return None
+    match answer.word:
+        case "OPEN":
+            return answer.counters
+        case "MISSING":
+            return None
+        case word:
+            raise AssertionError(f"read answered {word}")
 
 
 def _state(*, paused: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from inventory.errors import GateUnreadable
 from inventory.stock import Stock
 from kit.clock import Clock
 from orders.abandonment import Abandonment
@@ -71,7 +72,11 @@ class GateWatch:
         books = await read_books(self._pool, deal_id, most=most)
         if books is None:
             return None
-        gate = await self._stock.dump(deal_id, most=most)
+        try:
+            gate = await self._stock.dump(deal_id, most=most)
+        except GateUnreadable as error:
+            log.warning("gate_unreadable", deal_id=deal_id, error=repr(error.__cause__))
+            return Look(deal_id, books.epoch, [_unreadable(deal_id)])
         if gate is None:
             return Look(deal_id, books.epoch, [] if self._is_over(books) else [_no_gate(deal_id)])
         patience_ms = STRANGER_PATIENCE // timedelta(milliseconds=1)
@@ -167,6 +172,11 @@ class GateWatch:
     def _is_over(self, books: DealBooks) -> bool:
         ended_ms = self._clock.now().timestamp() * 1000 - books.terms.closes_ms
         return ended_ms >= AFTERLIFE / timedelta(milliseconds=1)
+
+
+def _unreadable(deal_id: str) -> Drift:
+    note = "the deal's keys in Redis could not be read"
+    return Drift(DriftClass.COUNTER_DRIFT, "RECOUNT", note, deal_id=deal_id)
 
 
 def _no_gate(deal_id: str) -> Drift:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import asyncpg
 import structlog
 
-from inventory.errors import GateRefusal, StaleEpoch
+from inventory.errors import GateRefusal, GateUnreadable, StaleEpoch
 from inventory.stock import Counters, GateSnapshot, HoldAnswer, Stock
 from kit.clock import to_ms
 from models.records import Deal
@@ -129,7 +129,7 @@ class Gatekeeper:
         asked.
 
         Raises:
-            redis.RedisError: the epoch is raised and the gate is not open; call again.
+            redis.RedisError, TryLater: the epoch is raised and the gate is not open; call again.
         """
         run_id = await self._stock.run_id()
         async with self._turns:
@@ -152,7 +152,7 @@ class Gatekeeper:
                     snapshot = await _read_snapshot(connection, deal_id, run_id)
             if snapshot is None or snapshot.epoch != above + 1:
                 return False  # raised again since: this may be older than what that one counts
-            counters = await self._stock.rebuild(snapshot)
+            counters = await self._write(snapshot)
         log.info(
             "gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available
         )
@@ -174,6 +174,21 @@ class Gatekeeper:
                 return
             await asyncio.sleep(WAIT_SECONDS)
         raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
+
+    async def _write(self, snapshot: GateSnapshot) -> Counters:
+        """Write a gate; one that cannot be read is lost, and is removed first."""
+        deal_id = snapshot.deal_id
+        try:
+            return await self._stock.rebuild(snapshot)
+        except GateUnreadable as error:
+            log.warning("gate_unreadable", deal_id=deal_id, error=repr(error.__cause__))
+        await self._stock.close(deal_id)
+        try:
+            return await self._stock.rebuild(snapshot)
+        except GateUnreadable as error:
+            raise TryLater(
+                retry_after_ms=500, reason="the stock of this deal is being counted"
+            ) from error
 
     async def _tell_lapsed(self, counters: Counters | None, buyer_ids: Sequence[str]) -> None:
         """Tell of holds of other buyers that lapsed in passing."""

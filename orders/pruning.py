@@ -8,6 +8,7 @@ import structlog
 
 from inventory.stock import Stock
 from kit.clock import Clock
+from orders.deal_by_deal import deal_by_deal
 from orders.sweeps import AFTERLIFE
 
 log = structlog.get_logger()
@@ -42,20 +43,22 @@ class Pruning:
         )
         # Gates that stay in use must not keep the others waiting.
         self._next_gate = over[-1]["id"] if len(over) == MOST_GATES else ""
-        closed = 0
-        for deal in over:
-            if not await self._stock.close_gate(deal["id"]):
-                continue
+        epochs = {deal["id"]: deal["epoch"] for deal in over}
+
+        async def close(deal_id: str) -> int:
+            if not await self._stock.close_gate(deal_id):
+                return 0
             # A gate opened meanwhile is of a higher epoch, and its deal is looked at again.
             await self._pool.execute(
                 "UPDATE deals SET gate_closed_at = $3 WHERE id = $1 AND epoch = $2",
-                deal["id"],
-                deal["epoch"],
+                deal_id,
+                epochs[deal_id],
                 self._clock.now(),
             )
-            log.info("gate_closed", deal_id=deal["id"])
-            closed += 1
-        return closed
+            log.info("gate_closed", deal_id=deal_id)
+            return 1
+
+        return await deal_by_deal("close_gates", list(epochs), close)
 
     async def prune_sessions(self) -> int:
         """Remove sessions past their end; how many were."""

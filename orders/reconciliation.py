@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from kit.clock import Clock
+from orders.deal_by_deal import deal_by_deal
 from orders.drift import Drift, DriftBook, DriftClass
 from orders.errors import OUT_OF_REACH, TryLater
 from orders.gate_watch import SECOND_LOOK_SECONDS, GateWatch, Look
@@ -83,15 +84,9 @@ class Reconciliation:
 
     async def reconcile_live(self) -> int:
         """Look at the gates of a few deals, the next pass at the next ones; differences found."""
-        found = 0
         deal_ids = await self._deals_after(self._next_deal, DEALS_A_PASS)
         self._next_deal = deal_ids[-1] if len(deal_ids) == DEALS_A_PASS else ""
-        for deal_id in deal_ids:
-            look = await self._watch.look_again(deal_id, most=MOST_LIVE)
-            if look is not None and look.drifts:
-                found += len(look.drifts)
-                await self._mend_gate(look)
-        return found
+        return await deal_by_deal("reconcile_live", deal_ids, self._reconcile_gate)
 
     async def reconcile_orders(self) -> int:
         """Settle orders that are stuck, and note which differences are gone; stuck ones found."""
@@ -151,6 +146,13 @@ class Reconciliation:
             still = await self._driftbook.open_keys()
         findings = [Finding(drift, mended=drift.key not in still) for drift in found]
         return Report(findings, provider_away=of_intents is None)
+
+    async def _reconcile_gate(self, deal_id: str) -> int:
+        look = await self._watch.look_again(deal_id, most=MOST_LIVE)
+        if look is None or not look.drifts:
+            return 0
+        await self._mend_gate(look)
+        return len(look.drifts)
 
     async def _suspects(self, since: datetime) -> list[Drift] | None:
         """What a first comparison with the provider finds; None while it is away."""

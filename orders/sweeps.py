@@ -1,6 +1,6 @@
 """What has to happen because time passed: holds lapse, orders expire, silence is broken."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -9,6 +9,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.queries import Queries
 from redis.exceptions import RedisError
 
+from inventory.errors import GateUnreadable
 from inventory.stock import Stock
 from kit.clock import Clock, from_ms
 from kit.settings import Settings
@@ -17,6 +18,7 @@ from notifications.announcements import Announcer
 from notifications.messages import HoldLapsing
 from orders import jobs
 from orders.abandonment import Abandonment
+from orders.deal_by_deal import deal_by_deal
 from orders.dealbook import DealBook
 from orders.errors import NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
@@ -63,36 +65,11 @@ class Sweeps:
 
     async def lapse_holds(self) -> int:
         """Give due holds back to the stock, and tell their buyers; how many lapsed."""
-        lapsed = 0
-        for deal_id in await self._active_deals():
-            answer = await self._stock.lapse_holds(deal_id, limit=MOST_HOLDS)
-            if answer is None or not answer.lapsed:
-                continue
-            await self._gatekeeper.announce(answer.counters)
-            for buyer_id in answer.lapsed:
-                await self._announcer.cart(buyer_id)
-            lapsed += len(answer.lapsed)
-        return lapsed
+        return await self._at_each("lapse_holds", self._lapse_holds)
 
     async def notice_holds(self) -> int:
         """Stage the notice "your hold is about to lapse", once per hold; how many were staged."""
-        staged = 0
-        for deal_id in await self._active_deals():
-            due = await self._stock.due_soon(deal_id, within=self._notice, limit=MOST_HOLDS)
-            deal = await self._dealbook.get(deal_id) if due else None
-            if deal is None:
-                continue
-            for buyer_id, deadline_ms in due:
-                hold = (await self._stock.read_holds(buyer_id, [deal_id])).get(deal_id)
-                if hold is None:
-                    continue
-                notice = HoldLapsing(
-                    title=deal.title, quantity=hold.units, lapses_at=from_ms(deadline_ms)
-                )
-                fact = f"hold_lapsing:{deal_id}:{deadline_ms}"
-                async with self._pool.acquire() as connection, connection.transaction():
-                    staged += await notices.stage(connection, buyer_id, fact, notice)
-        return staged
+        return await self._at_each("notice_holds", self._notice_holds)
 
     async def expire_orders(self) -> int:
         """Start expiring unpaid orders whose time is up; their units are freed by settlement.
@@ -143,13 +120,7 @@ class Sweeps:
 
     async def release_stale_claims(self) -> int:
         """Give up claims whose order never came (protocol rule 2); how many were given up."""
-        released = 0
-        for deal_id in await self._active_deals():
-            for order_id, user_id, units in await self._stock.stale_claims(
-                deal_id, older_than=CLAIM_PATIENCE, limit=MOST_ORDERS
-            ):
-                released += await self._abandonment.abandon(user_id, order_id, [(deal_id, units)])
-        return released
+        return await self._at_each("release_stale_claims", self._release_stale_claims)
 
     async def requeue_failed(self) -> int:
         """Queue jobs again that were parked because even asking for a repeat had failed.
@@ -192,21 +163,72 @@ class Sweeps:
 
     async def repeat_stock(self) -> int:
         """Tell the counters of active deals once more, so that a lost message heals by itself."""
-        deal_ids = await self._active_deals()
+        deal_ids = [row["id"] for row in await self._active()]
         counters = await self._stock.read(deal_ids) if deal_ids else {}
         for found in counters.values():
             if found is not None:
                 await self._gatekeeper.repeat(found)
         return len(counters)
 
+    async def _at_each(self, sweep: str, once: Callable[[str], Awaitable[int]]) -> int:
+        """Do something at the gate of every active deal; one that cannot be read is counted anew.
+
+        A deal in trouble is left to the next pass.
+        """
+        epochs = {row["id"]: row["epoch"] for row in await self._active()}
+
+        async def at_one(deal_id: str) -> int:
+            try:
+                return await once(deal_id)
+            except GateUnreadable:
+                await self._gatekeeper.recount(deal_id, above=epochs[deal_id])
+                return 0
+
+        return await deal_by_deal(sweep, list(epochs), at_one)
+
+    async def _lapse_holds(self, deal_id: str) -> int:
+        answer = await self._stock.lapse_holds(deal_id, limit=MOST_HOLDS)
+        if answer is None or not answer.lapsed:
+            return 0
+        await self._gatekeeper.announce(answer.counters)
+        for buyer_id in answer.lapsed:
+            await self._announcer.cart(buyer_id)
+        return len(answer.lapsed)
+
+    async def _notice_holds(self, deal_id: str) -> int:
+        due = await self._stock.due_soon(deal_id, within=self._notice, limit=MOST_HOLDS)
+        deal = await self._dealbook.get(deal_id) if due else None
+        if deal is None:
+            return 0
+        staged = 0
+        for buyer_id, deadline_ms in due:
+            hold = (await self._stock.read_holds(buyer_id, [deal_id])).get(deal_id)
+            if hold is None:
+                continue
+            notice = HoldLapsing(
+                title=deal.title, quantity=hold.units, lapses_at=from_ms(deadline_ms)
+            )
+            fact = f"hold_lapsing:{deal_id}:{deadline_ms}"
+            async with self._pool.acquire() as connection, connection.transaction():
+                staged += await notices.stage(connection, buyer_id, fact, notice)
+        return staged
+
+    async def _release_stale_claims(self, deal_id: str) -> int:
+        stale = await self._stock.stale_claims(
+            deal_id, older_than=CLAIM_PATIENCE, limit=MOST_ORDERS
+        )
+        return sum(
+            [
+                await self._abandonment.abandon(user_id, order_id, [(deal_id, units)])
+                for order_id, user_id, units in stale
+            ]
+        )
+
     async def _open_gate(self, deal_id: str) -> None:
         try:
             await self._gatekeeper.ensure_open(deal_id)
         except (NotFound, TryLater, RedisError, OSError) as error:
             log.warning("gate_not_opened", deal_id=deal_id, error=repr(error))
-
-    async def _active_deals(self) -> list[str]:
-        return [row["id"] for row in await self._active()]
 
     async def _active(self) -> list[asyncpg.Record]:
         """Deals that can have holds: those not over, and those over for less than a while."""
