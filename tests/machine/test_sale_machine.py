@@ -126,7 +126,7 @@ def test_no_sale_oversells_strands_or_charges_for_nothing(machine: type[SaleMach
     )
 
 
-@pytest.mark.skipif(not EXAMPLES, reason="half a minute each: set FLASHSALE_MACHINE_EXAMPLES=400")
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 @pytest.mark.timeout(0)
 def test_the_machine_notices_what_is_broken(

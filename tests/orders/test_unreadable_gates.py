@@ -19,6 +19,7 @@ from redis.exceptions import (
 from inventory.keys import DealKeys
 from inventory.scripts import Call, Scripts, is_unreadable
 from inventory.stock import Stock
+from orders import reconciliation
 from orders.deal_by_deal import deal_by_deal
 from orders.drift import DriftClass
 from orders.errors import OUT_OF_REACH, HoldLapsed
@@ -74,7 +75,11 @@ async def test_a_gate_of_another_type_is_read_as_lost_and_the_others_are_read(sh
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_sweeps_repair_both_deals(shop: Shop, kind: str) -> None:
+async def test_sweeps_repair_both_deals(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    # The deals of all other tests are live, too.
+    monkeypatch.setattr(reconciliation, "DEALS_A_PASS", 10_000)
     bad, lost = await shop.deal(), await shop.deal()
     await shop.order(buyer(), bad)
     await garble(shop, bad, kind)
