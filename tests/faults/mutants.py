@@ -143,6 +143,8 @@ MUTANTS: Final = {
             "a transition is made whether or not somebody else has made it meanwhile",
             scenario="webhook-storm",
             caught_by="I1:|I12:",
+            # Whoever settles the same order meanwhile has read what it was before.
+            launch={"FAULTS_PAUSE": "transition:before:0.7"},
             rewrites=(
                 Rewrite(
                     "orders.transition:move",
