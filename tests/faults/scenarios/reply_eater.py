@@ -2,13 +2,13 @@
 
 import asyncio
 
-from tests.faults.scenario import Run, Scenario
+from tests.faults.scenario import Run, SaleShape, Scenario
 
 _EVERY = 20
 _LEAST_LOST = 10
 # An argument of set_hold, as it is on the wire.
 _ADDING = b"\r\nadd\r\n"
-_ADDING_SECONDS = 0.25
+_ADDING_SECONDS = 0.1
 
 
 async def _eat(run: Run) -> None:
@@ -35,5 +35,7 @@ SCENARIO = Scenario(
     harm="every 20th reply of Redis is lost after execution",
     expected="nothing is held twice; units are conserved",
     nemesis=_eat,
+    # Room for what is held twice: neither the limit nor an empty shelf may hide it.
+    shape=SaleShape(allotment=30, purchase_limit=6),
     verdict=_verdict,
 )
