@@ -31,9 +31,10 @@ def command(
 
 @pytest.fixture
 async def environment(store_environment: dict[str, str], empty_database_url: str) -> dict[str, str]:
-    """A deployment with a database of its own."""
+    """A deployment with a database of its own, beside other tests' shop at the provider."""
     await migrate_postgres(empty_database_url)
-    return {**store_environment, "FLASHSALE_DATABASE_URL": empty_database_url}
+    own = {"FLASHSALE_DATABASE_URL": empty_database_url, "FLASHSALE_SHOP": "reconciling"}
+    return {**store_environment, **own}
 
 
 @pytest.fixture
