@@ -82,10 +82,10 @@ def run_command(folder: Path) -> Command:
 
 @pytest.fixture
 def wait_for() -> WaitFor:
-    """Waits for a condition, at most twenty seconds."""
+    """Waits for a condition, at most forty seconds: a launcher gives its program fifteen to end."""
 
     def wait(holds: Callable[[], bool]) -> None:
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 40
         while not holds():
             assert time.monotonic() < limit, "it did not come true in time"
             time.sleep(0.02)
