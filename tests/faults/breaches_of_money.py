@@ -83,3 +83,8 @@ def an_order_costs_more_than_its_lines(found: Evidence) -> None:
 @breach("I11")
 def another_price_was_shown(found: Evidence) -> None:
     last(found, "checkout").told["items"][0]["unitPrice"]["amountMinor"] = 999
+
+
+@breach("I11")
+def an_order_has_no_checkout(found: Evidence) -> None:
+    del found.checkouts[0]

@@ -24,6 +24,8 @@ _OPENING_SECONDS: Final = 20.0
 _SMALL_BUFFER_BYTES: Final = 4_096
 
 Version = tuple[int, int]
+Link = tuple[int, int]
+"""The ports of a connection: the client's, the API's."""
 
 
 @dataclass(slots=True, eq=False)
@@ -110,9 +112,9 @@ async def until(reached: Callable[[], bool], *, within: float) -> bool:
 class Deaf:
     """Asks for much over one socket and never reads a byte of it."""
 
-    def __init__(self, link: ClientConnection) -> None:
-        self._link = link
-        self.port: int = link.local_address[1]
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.link: Link = (connection.local_address[1], connection.remote_address[1])
 
     @classmethod
     async def ask(cls, address: str) -> "Deaf":
@@ -127,7 +129,7 @@ class Deaf:
 
     def leave(self) -> None:
         """Cut the connection from this side."""
-        self._link.transport.abort()
+        self._connection.transport.abort()
 
 
 @contextlib.asynccontextmanager

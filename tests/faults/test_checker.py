@@ -65,6 +65,15 @@ def test_what_was_wiped_out_on_purpose_is_not_missed_but_its_money_is() -> None:
     assert INVARIANTS["I2"](found) != []
 
 
+def test_a_checkout_that_was_wiped_out_is_known_to_its_buyer() -> None:
+    found = sound()
+    del found.checkouts[0]
+    found.history.lose(0.0, found.history.now)
+    assert INVARIANTS["I11"](found) == []
+    found.lines[0]["unit_price_minor"] = 1_001
+    assert INVARIANTS["I11"](found) != []
+
+
 def test_a_refunded_order_may_have_been_told_paid() -> None:
     found = sound()
     found.orders[0].update(status="REFUNDED", owns_units=False)

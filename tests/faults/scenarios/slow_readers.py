@@ -4,7 +4,7 @@ import psutil
 
 from tests.faults.programs import Program
 from tests.faults.scenario import Run, SaleShape, Scenario
-from tests.faults.sockets import Dashboard, Deaf, following, until
+from tests.faults.sockets import Dashboard, Deaf, Link, following, until
 
 _READERS = 450
 _DEAF = 50
@@ -59,18 +59,18 @@ async def _never_read(run: Run) -> None:
         address = run.random.choice(stack.api_addresses())
         deaf.append(await Deaf.ask(address))
     run.harmed(f"{_DEAF} sockets ask for much, and never read")
-    ports = {one.port for one in deaf}
-    if not await until(lambda: not ports & _peers(stack.apis), within=_CLOSING_SECONDS):
-        left = len(ports & _peers(stack.apis))
+    links = {one.link for one in deaf}
+    if not await until(lambda: not links & _links(stack.apis), within=_CLOSING_SECONDS):
+        left = len(links & _links(stack.apis))
         run.broken.append(f"{left} of {_DEAF} sockets that never read are still open")
     for one in deaf:
         one.leave()
 
 
-def _peers(apis: list[Program]) -> set[int]:
-    """The ports of everybody who is connected to an API."""
+def _links(apis: list[Program]) -> set[Link]:
+    """Everybody who is connected to an API. A client's port alone may be in use towards both."""
     return {
-        link.raddr.port
+        (link.raddr.port, link.laddr.port)
         for api in apis
         if api.running
         for link in psutil.Process(api.pid).net_connections("tcp4")
