@@ -22,6 +22,7 @@ from orders.deal_by_deal import deal_by_deal
 from orders.dealbook import DealBook
 from orders.errors import NotFound, TryLater
 from orders.gatekeeper import Gatekeeper
+from payments.events import requeue_unhandled
 
 log = structlog.get_logger()
 
@@ -133,6 +134,14 @@ class Sweeps:
             log.warning("jobs_requeued", jobs=len(parked))
             await queries.requeue_jobs([job.id for job in parked])
         return len(parked)
+
+    async def requeue_events(self) -> int:
+        """Queue events of the inbox again whose job is gone; how many."""
+        async with self._pool.acquire() as connection:
+            lost = await requeue_unhandled(connection, limit=MOST_ORDERS)
+        if lost:
+            log.warning("events_requeued", events=lost)
+        return lost
 
     async def wake_jobs(self) -> int:
         """Let jobs run that were staged while the clock of Postgres was ahead; how many."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import asyncpg
@@ -19,6 +20,8 @@ JOB: Final = "payment_event"
 
 # Stripe's own tolerance: https://docs.stripe.com/webhooks#replay-attacks
 TOLERANCE_SECONDS: Final = 300
+# An event is handled within a second or two, or its job is on record.
+PATIENCE: Final = timedelta(seconds=30)
 
 _NAME = re.compile(r"\A[!-~]{1,255}\Z")
 # An escaped NUL that is not itself the end of an escaped backslash: jsonb cannot hold it.
@@ -77,10 +80,24 @@ async def receive(connection: Connection, event: Event) -> bool:
         )
         if new is None:
             return False
-        # The driver only fetches and executes; a pool's proxy does that as a connection does.
-        queries = Queries(AsyncpgDriver(cast("asyncpg.Connection", connection)))
-        await queries.enqueue(JOB, orjson.dumps({"event_id": event.id}))
+        await _queue(connection, [event.id])
     return True
+
+
+async def requeue_unhandled(connection: Connection, *, limit: int) -> int:
+    """Queue the handling of events that have waited for long, unless it is queued; how many.
+
+    A job is gone where Postgres was set back under a running worker: what that had still to write
+    off names the jobs that have come since under the same numbers.
+    """
+    async with connection.transaction():
+        rows = await connection.fetch(
+            "SELECT event_id FROM inbox WHERE handled_at IS NULL AND received_at < now() - $1::interval"
+            " ORDER BY received_at LIMIT $2",
+            PATIENCE,
+            limit,
+        )
+        return await _queue(connection, [row["event_id"] for row in rows])
 
 
 async def mark_handled(connection: Connection, event_id: str) -> bool:
@@ -91,6 +108,22 @@ async def mark_handled(connection: Connection, event_id: str) -> bool:
         event_id,
     )
     return noted is not None
+
+
+async def _queue(connection: Connection, event_ids: list[str]) -> int:
+    """Queue the handling of events of which none is queued yet; of how many."""
+    if not event_ids:
+        return 0
+    # The driver only fetches and executes; a pool's proxy does that as a connection does.
+    queries = Queries(AsyncpgDriver(cast("asyncpg.Connection", connection)))
+    queued = await queries.enqueue(
+        [JOB] * len(event_ids),
+        [orjson.dumps({"event_id": event_id}) for event_id in event_ids],
+        [0] * len(event_ids),
+        dedupe_key=[f"event:{event_id}" for event_id in event_ids],
+        on_conflict="skip",
+    )
+    return sum(job is not None for job in queued)
 
 
 def _event(payload: object) -> Event:

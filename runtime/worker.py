@@ -74,6 +74,7 @@ async def work(resources: Resources, stop: asyncio.Event) -> None:
             (5.0, sweeps.poll_payments),
             (10.0, sweeps.release_stale_claims),
             (5.0, sweeps.requeue_failed),
+            (10.0, sweeps.requeue_events),
             (5.0, sweeps.wake_jobs),
             (2.0, resources.reconciliation.reconcile_live),
             (30.0, resources.reconciliation.reconcile_orders),

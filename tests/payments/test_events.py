@@ -15,7 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from payments.errors import BadSignature
-from payments.events import JOB, Event, mark_handled, receive, verify
+from payments.events import (
+    JOB,
+    PATIENCE,
+    Event,
+    mark_handled,
+    receive,
+    requeue_unhandled,
+    verify,
+)
 from tests.sandbox.running import (
     WEBHOOK_SECRET,
     config_for,
@@ -220,6 +228,22 @@ async def test_an_event_is_marked_handled_once(inbox: asyncpg.Pool) -> None:
         assert not await mark_handled(connection, "evt_done")
         assert not await mark_handled(connection, "evt_unknown")
     assert await inbox.fetchval("SELECT handled_at FROM inbox") is not None
+
+
+async def test_an_event_whose_job_is_gone_is_queued_again_once(inbox: asyncpg.Pool) -> None:
+    async with inbox.acquire() as connection:
+        for name in ("lost", "queued", "handled", "new"):
+            await receive(connection, event(name))
+        await mark_handled(connection, "evt_handled")
+        await connection.execute(
+            "UPDATE inbox SET received_at = now() - $1::interval * 2 WHERE event_id <> 'evt_new'", PATIENCE
+        )
+        await connection.execute(
+            "DELETE FROM pgqueuer WHERE entrypoint = $1 AND dedupe_key <> 'event:evt_queued'", JOB
+        )
+        assert await requeue_unhandled(connection, limit=10) == 1
+        assert await requeue_unhandled(connection, limit=10) == 0
+    assert (await held(inbox))[1] == ["evt_lost", "evt_queued"]
 
 
 async def test_a_storm_of_webhooks_from_the_sandbox_fills_the_inbox_once(
