@@ -92,7 +92,8 @@ async def requeue_unhandled(connection: Connection, *, limit: int) -> int:
     """
     async with connection.transaction():
         rows = await connection.fetch(
-            "SELECT event_id FROM inbox WHERE handled_at IS NULL AND received_at < now() - $1::interval"
+            "SELECT event_id FROM inbox"
+            " WHERE handled_at IS NULL AND received_at < now() - $1::interval"
             " ORDER BY received_at LIMIT $2",
             PATIENCE,
             limit,

@@ -236,7 +236,8 @@ async def test_an_event_whose_job_is_gone_is_queued_again_once(inbox: asyncpg.Po
             await receive(connection, event(name))
         await mark_handled(connection, "evt_handled")
         await connection.execute(
-            "UPDATE inbox SET received_at = now() - $1::interval * 2 WHERE event_id <> 'evt_new'", PATIENCE
+            "UPDATE inbox SET received_at = now() - $1::interval * 2 WHERE event_id <> 'evt_new'",
+            PATIENCE,
         )
         await connection.execute(
             "DELETE FROM pgqueuer WHERE entrypoint = $1 AND dedupe_key <> 'event:evt_queued'", JOB
