@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -23,8 +24,27 @@ _SOCKET_MESSAGE_BYTES = 65_536
 _WATCH_SECONDS = 0.25
 
 
-def serve_app(app: ASGIApp, listener: socket.socket, *, trusted_proxies: str) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in flight."""
+class Server(uvicorn.Server):
+    """Tells the application that it is to stop, before it waits for what is open to end."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let what is in flight finish, send the rest away."""
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def serve_app(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    trusted_proxies: str,
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then call `on_stop` and finish what is in flight."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -43,7 +63,7 @@ def serve_app(app: ASGIApp, listener: socket.socket, *, trusted_proxies: str) ->
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_FINISH_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config, on_stop).run(sockets=[listener])
 
 
 def serve_in_processes(
