@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry import Schema
 
@@ -16,6 +14,7 @@ from graph.health import Health
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.open_sessions import OpenSessions
+from graph.pages import page_routes
 from graph.schema import build_schema
 from graph.socket import GraphQLSocket
 from graph.webhooks import PaymentWebhook
@@ -79,7 +78,7 @@ def _routes(
         wanted={"mongo": lambda: resources.mongo.command("ping")},
     )
     return [
-        Route("/", _home, methods=["GET"]),
+        *page_routes(settings),
         Route("/graphql", endpoint),
         WebSocketRoute("/graphql", socket),
         Route("/webhooks/stripe", webhook.receive, methods=["POST"]),
@@ -88,8 +87,3 @@ def _routes(
         Route("/metrics", metrics.scrape, methods=["GET"]),
         *oidc_routes(settings, resources.accounts, resources.sessions),
     ]
-
-
-async def _home(_request: Request) -> RedirectResponse:
-    """To where the schema can be tried; pages come later."""
-    return RedirectResponse("/graphql")

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     stripe_api_key: SecretStr = Field(SecretStr(""), description="sk_...")
     stripe_publishable_key: str = Field("", description="pk_..., handed to storefronts")
     stripe_api_base: str = Field("", description="empty: Stripe itself; else the sandbox")
+    stripe_pages_base: str = Field(
+        "", description="the sandbox as buyers' browsers reach it; empty: as we do"
+    )
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="whsec_...")
     shop: str = Field(
         "flashsale",

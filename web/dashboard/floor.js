@@ -1,0 +1,161 @@
+// What the control room knows: deals, their live stock and history, and the counts of the whole.
+
+import { ask, follow, onLink } from "../lib/api.js";
+import { heard, now } from "../lib/clock.js";
+import { DEALS, DEAL_CHANGED, ROOM_CHANGED, STOCK_CHANGED } from "./documents.js";
+import { History } from "./history.js";
+
+const MOST_FOLLOWED = 100; // what one subscription to stock takes
+const READ_AGAIN_MS = 60_000; // what was missed without a link, and the server's clock
+const PHASES = ["PAUSED", "LIVE", "SCHEDULED", "ENDED"];
+
+export class Floor {
+  /** `changed()` is called after each change, `refused(error)` when the server will not tell. */
+  constructor({ changed, refused }) {
+    this.deals = new Map();
+    this.room = null;
+    this.roomHeardAt = null;
+    this.link = "live";
+    this.lostAt = null;
+    this._changed = changed;
+    this._refused = refused;
+    this._stops = [];
+    this._followed = "";
+    this._stopStock = () => {};
+  }
+
+  /** Read everything once, then follow it. */
+  async open() {
+    await this.read();
+    const error = (reason) => this._refused(reason);
+    this._stops = [
+      follow(DEAL_CHANGED, {}, { next: (data) => this.absorb(data.dealChanged), error }),
+      follow(ROOM_CHANGED, {}, { next: (data) => this._hearRoom(data.controlRoomChanged), error }),
+      onLink((state) => this._hearLink(state)),
+    ];
+    const timer = setInterval(() => this._readAgain(), READ_AGAIN_MS);
+    this._stops.push(() => clearInterval(timer));
+  }
+
+  close() {
+    for (const stop of this._stops) stop();
+    this._stopStock();
+  }
+
+  async read() {
+    const sentAt = performance.now();
+    const data = await ask(DEALS);
+    heard(data.serverTime, sentAt);
+    const lists = [data.live, data.paused, data.scheduled, data.ended];
+    const deals = lists.flatMap((list) => list.nodes);
+    const listed = new Set(deals.map((deal) => deal.id));
+    for (const entry of this.deals.values()) {
+      if (!listed.has(entry.id) && entry.phase !== "ENDED") this.deals.delete(entry.id);
+    }
+    for (const deal of deals) this.absorb(deal);
+  }
+
+  /** Take in a deal as it is now, new or known. */
+  absorb(deal) {
+    const entry = this.deals.get(deal.id) ?? fresh();
+    Object.assign(entry, deal);
+    entry.startsMs = Date.parse(deal.startsAt);
+    entry.endsMs = Date.parse(deal.endsAt);
+    this.deals.set(deal.id, entry);
+    this._joinRoom();
+    this._followStock();
+    this._changed();
+  }
+
+  /** Phases change by the clock alone, too. */
+  tick() {
+    for (const deal of this.deals.values()) {
+      if (deal.phase === "SCHEDULED" && now() >= deal.startsMs) deal.phase = "LIVE";
+      if (deal.phase !== "ENDED" && now() >= deal.endsMs) deal.phase = "ENDED";
+    }
+  }
+
+  /** The deals of some phases: what ends, or opens, or has ended, next or last comes first. */
+  inPhases(...phases) {
+    return [...this.deals.values()]
+      .filter((deal) => phases.includes(deal.phase))
+      .sort((one, other) => nearness(one) - nearness(other) || (one.id < other.id ? -1 : 1));
+  }
+
+  /** Milliseconds since the server last told the counts of the whole; null before it did. */
+  get silenceMs() {
+    return this.roomHeardAt === null ? null : performance.now() - this.roomHeardAt;
+  }
+
+  _readAgain() {
+    this.read().catch(() => {
+      // The link tells of an unreachable server, and the next read makes up for this one.
+    });
+  }
+
+  _followStock() {
+    const deals = PHASES.flatMap((phase) => this.inPhases(phase));
+    // Sorted, so that all who look at the same deals are one group to the server.
+    const dealIds = deals.slice(0, MOST_FOLLOWED).map((deal) => deal.id).sort();
+    if (dealIds.join() === this._followed) return;
+    this._followed = dealIds.join();
+    queueMicrotask(() => {
+      if (dealIds.join() !== this._followed) return;
+      const next = (data) => this._hearStock(data.stockChanged);
+      const stopBefore = this._stopStock;
+      this._stopStock = follow(STOCK_CHANGED, { dealIds }, { next, error: this._refused });
+      stopBefore();
+    });
+  }
+
+  _hearStock(stock) {
+    const deal = this.deals.get(stock.dealId);
+    if (!deal || isOlder(stock, deal.stock)) return;
+    deal.stock = stock;
+    deal.history.addLevels(now(), stock);
+    this._changed();
+  }
+
+  _hearRoom(room) {
+    this.room = room;
+    this.roomHeardAt = performance.now();
+    heard(room.asOf);
+    this._joinRoom();
+    for (const floor of room.deals) this.deals.get(floor.dealId)?.history.addRefused(now(), floor.refused);
+    this._changed();
+  }
+
+  _joinRoom() {
+    for (const floor of this.room?.deals ?? []) {
+      const deal = this.deals.get(floor.dealId);
+      if (deal) deal.floor = floor;
+    }
+  }
+
+  _hearLink(state) {
+    if (state === "reconnecting") {
+      this.lostAt ??= now();
+      for (const deal of this.deals.values()) deal.history.broke(now());
+    } else if (this.link === "reconnecting") {
+      this.lostAt = null;
+      for (const deal of this.deals.values()) deal.history.mended(now());
+      this._readAgain();
+    }
+    this.link = state;
+    this._changed();
+  }
+}
+
+function fresh() {
+  return { stock: null, floor: null, history: new History() };
+}
+
+function isOlder(stock, known) {
+  if (!known) return false;
+  return stock.epoch < known.epoch || (stock.epoch === known.epoch && stock.version < known.version);
+}
+
+function nearness(deal) {
+  if (deal.phase === "SCHEDULED") return deal.startsMs;
+  return deal.phase === "ENDED" ? -deal.endsMs : deal.endsMs;
+}
