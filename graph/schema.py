@@ -11,6 +11,7 @@ from kit.settings import Settings
 from resolvers.accounts import AccountMutation, AccountQuery
 from resolvers.carts import CartMutation, CartQuery
 from resolvers.checkouts import CheckoutMutation
+from resolvers.control_room import ControlRoomQuery
 from resolvers.deal_desk import DealDeskMutation
 from resolvers.deals import DealQuery
 from resolvers.lookup import LookupQuery
@@ -22,6 +23,7 @@ from resolvers.refusals import REFUSALS
 from resolvers.sale_reports import SaleReportQuery
 from resolvers.scalars import DATE_TIME
 from subscriptions.cart import CartSubscription
+from subscriptions.control_room import ControlRoomSubscription
 from subscriptions.countdown import CountdownSubscription
 from subscriptions.deals import DealSubscription
 from subscriptions.orders import OrderSubscription
@@ -30,7 +32,14 @@ from subscriptions.stock import StockSubscription
 
 @strawberry.type(description="What can be read.")
 class Query(
-    SaleReportQuery, OrderQuery, CartQuery, AccountQuery, ProductQuery, DealQuery, LookupQuery
+    ControlRoomQuery,
+    SaleReportQuery,
+    OrderQuery,
+    CartQuery,
+    AccountQuery,
+    ProductQuery,
+    DealQuery,
+    LookupQuery,
 ):
     pass
 
@@ -50,6 +59,7 @@ class Mutation(
 
 @strawberry.type(description="What is pushed: the present state first, then changes.")
 class Subscription(
+    ControlRoomSubscription,
     DealSubscription,
     OrderSubscription,
     CartSubscription,

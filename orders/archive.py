@@ -113,27 +113,38 @@ class Archive:
         if not rows:
             return []
         ids = [row["id"] for row in rows]
-        lines: dict[str, list[OrderLineView]] = defaultdict(list)
-        for line in await self._pool.fetch(
+        lines = await self._pool.fetch(
             "SELECT * FROM order_lines WHERE user_id = $1 AND order_id = ANY ($2::text[])"
             " ORDER BY position",
             user_id,
             ids,
-        ):
-            lines[line["order_id"]].append(
-                OrderLineView(
-                    line["deal_id"], line["title"], line["quantity"], line["unit_price_minor"]
-                )
-            )
-        payments: dict[str, list[asyncpg.Record]] = defaultdict(list)
-        for payment in await self._pool.fetch(
+        )
+        payments = await self._pool.fetch(
             "SELECT * FROM payments WHERE user_id = $1 AND order_id = ANY ($2::text[])"
             " ORDER BY created_at, intent_id",
             user_id,
             ids,
-        ):
-            payments[payment["order_id"]].append(payment)
-        return [_view(row, lines[row["id"]], payments[row["id"]]) for row in rows]
+        )
+        return assemble(rows, lines, payments)
+
+
+def assemble(
+    rows: Sequence[asyncpg.Record],
+    lines: Sequence[asyncpg.Record],
+    payments: Sequence[asyncpg.Record],
+) -> list[OrderView]:
+    """Orders in the order of their rows; lines by position, payments from the oldest on."""
+    lines_of: dict[str, list[OrderLineView]] = defaultdict(list)
+    for line in lines:
+        lines_of[line["order_id"]].append(
+            OrderLineView(
+                line["deal_id"], line["title"], line["quantity"], line["unit_price_minor"]
+            )
+        )
+    payments_of: dict[str, list[asyncpg.Record]] = defaultdict(list)
+    for payment in payments:
+        payments_of[payment["order_id"]].append(payment)
+    return [_view(row, lines_of[row["id"]], payments_of[row["id"]]) for row in rows]
 
 
 def _view(

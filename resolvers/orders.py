@@ -118,7 +118,7 @@ class OrderEdge:
     cursor: str = strawberry.field(description="Its place, for `after`.")
 
 
-@strawberry.type(description="A page of your orders.")
+@strawberry.type(description="A page of orders.")
 class OrderConnection:
     edges: list[OrderEdge] = strawberry.field(description="The orders with their cursors.")
     nodes: list[Order] = strawberry.field(description="The orders alone.")

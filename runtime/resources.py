@@ -12,6 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
 from admission.limiter import Limiter
+from admission.tally import Tally
 from auth.accounts import Accounts
 from auth.sessions import Sessions
 from inventory.carts import CartIndex
@@ -22,12 +23,14 @@ from notifications.announcements import Announcer
 from notifications.mail import Mailer
 from orders.abandonment import Abandonment
 from orders.adoption import Adoption
+from orders.all_orders import AllOrders
 from orders.archive import Archive
 from orders.cancelling import Cancelling
 from orders.cart import Carts
 from orders.catalogue import Catalogue
 from orders.checkout import Checkouts
 from orders.claiming import Claiming
+from orders.control_room import ControlRoom
 from orders.dealbook import DealBook
 from orders.dealdesk import DealDesk
 from orders.drift import DriftBook
@@ -68,6 +71,7 @@ class Resources:
     announcer: Announcer
     mailer: Mailer
     limiter: Limiter
+    tally: Tally
     accounts: Accounts
     sessions: Sessions
     stock: Stock
@@ -88,6 +92,8 @@ class Resources:
     settlement: Settlement
     abandonment: Abandonment
     archive: Archive
+    all_orders: AllOrders
+    control_room: ControlRoom
     handlers: JobHandlers
     sweeps: Sweeps
     driftbook: DriftBook
@@ -161,6 +167,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         settings=settings,
     )
     driftbook = DriftBook(pool=pool, clock=clock)
+    tally = Tally(redis)
     adoption = Adoption(pool=pool, gateway=gateway, driftbook=driftbook, clock=clock)
     return Resources(
         settings=settings,
@@ -173,6 +180,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         announcer=announcer,
         mailer=Mailer(settings, clock),
         limiter=Limiter(redis, settings.limit),
+        tally=tally,
         accounts=Accounts(connections.passwords, clock),
         sessions=Sessions(pool, clock, settings.session_days),
         stock=stock,
@@ -225,6 +233,8 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         settlement=settlement,
         abandonment=abandonment,
         archive=Archive(pool=pool, cursors=cursors),
+        all_orders=AllOrders(pool=pool, cursors=cursors),
+        control_room=ControlRoom(pool=pool, driftbook=driftbook, tally=tally, clock=clock),
         handlers=JobHandlers(
             pool=pool,
             stock=stock,
