@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from strawberry import Schema
 
 from auth.oidc import oidc_routes
+from graph.answers import MakeContext
 from graph.context import Context, RequestFacts
 from graph.endpoint import GraphQLEndpoint
+from graph.execution import Execution
+from graph.groups import Groups
 from graph.health import Health
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
@@ -17,6 +19,7 @@ from graph.open_sessions import OpenSessions
 from graph.pages import page_routes
 from graph.schema import build_schema
 from graph.socket import GraphQLSocket
+from graph.switchboard import Switchboard
 from graph.webhooks import PaymentWebhook
 from kit.settings import Settings
 from loaders.loaders import Loaders
@@ -48,27 +51,28 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                     on_session_ended=open_sessions.close_session,
                 )
             )
-            app.router.routes[:] = _routes(schema, opened, hub, open_sessions)
+            metrics = Metrics(opened.driftbook.counts)
+            await stack.enter_async_context(opened.tally.telling(metrics.open_sockets))
+            app.router.routes[:] = _routes(schema, opened, hub, open_sessions, metrics)
             yield
 
     return Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
 
 
-def _routes(
-    schema: Schema, resources: Resources, hub: Hub, open_sessions: OpenSessions
-) -> list[BaseRoute]:
-    settings = resources.settings
-    metrics = Metrics(resources.driftbook.counts)
-
+def _contexts(resources: Resources, hub: Hub) -> MakeContext:
     def make_context(request: RequestFacts) -> Context:
         return Context(resources=resources, hub=hub, loaders=Loaders(resources), request=request)
 
-    endpoint = GraphQLEndpoint(
-        schema, make_context, settings=settings, metrics=metrics, open_sessions=open_sessions
-    )
-    socket = GraphQLSocket(
-        schema, make_context, settings=settings, metrics=metrics, open_sessions=open_sessions
-    )
+    return make_context
+
+
+def _routes(
+    resources: Resources, execution: Execution, groups: Groups, open_sessions: OpenSessions
+) -> list[BaseRoute]:
+    settings = resources.settings
+    metrics = execution.metrics
+    endpoint = GraphQLEndpoint(execution, groups, settings=settings, open_sessions=open_sessions)
+    board = Switchboard(execution, groups, settings=settings, open_sessions=open_sessions)
     webhook = PaymentWebhook(resources.pool, settings.stripe_webhook_secret, metrics)
     health = Health(
         needed={
@@ -80,7 +84,7 @@ def _routes(
     return [
         *page_routes(settings),
         Route("/graphql", endpoint),
-        WebSocketRoute("/graphql", socket),
+        WebSocketRoute("/graphql", GraphQLSocket(board, settings)),
         Route("/webhooks/stripe", webhook.receive, methods=["POST"]),
         Route("/healthz", health.alive, methods=["GET"]),
         Route("/readyz", health.ready, methods=["GET"]),

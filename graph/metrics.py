@@ -68,6 +68,21 @@ class Metrics:
             "Results pushed to WebSockets and event streams.",
             registry=self.registry,
         )
+        self.skipped = Counter(
+            "flashsale_live_skipped",
+            "Results that a slow client was spared, because a newer one came.",
+            registry=self.registry,
+        )
+        self.live_executions = Counter(
+            "flashsale_live_executions",
+            "Executions for groups of subscriptions: one for each event and group.",
+            registry=self.registry,
+        )
+        self.groups = Gauge(
+            "flashsale_live_groups",
+            "Groups of identical subscriptions that have members.",
+            registry=self.registry,
+        )
         self._closes = Counter(
             "flashsale_socket_closes",
             "WebSockets closed by us, by code.",
@@ -93,6 +108,11 @@ class Metrics:
     def socket_closed(self, code: int) -> None:
         """Count one socket that we closed."""
         self._closes.labels(str(code)).inc()
+
+    def open_sockets(self) -> int:
+        """How many WebSockets are open in this process."""
+        (family,) = self.sockets.collect()
+        return int(family.samples[0].value)
 
     def payment_event(self, outcome: str) -> None:
         """Count one event of the payment provider."""

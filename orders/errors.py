@@ -123,10 +123,14 @@ class OrderNotCancellable(Refusal):
 
 
 class TryLater(Refusal):
-    """Something is out of reach or too busy; the same request may be repeated."""
+    """Something is out of reach or too busy; the same request may be repeated.
 
-    def __init__(self, *, retry_after_ms: int, reason: str) -> None:
+    `deal_id` is the deal whose gate it is about, when it is about one.
+    """
+
+    def __init__(self, *, retry_after_ms: int, reason: str, deal_id: str | None = None) -> None:
         super().__init__(f"Please try again in a moment: {reason}.")
+        self.deal_id = deal_id
         self.retry_after_ms = retry_after_ms
         self.reason = reason
 
@@ -134,5 +138,5 @@ class TryLater(Refusal):
 class GateOutOfReach(TryLater):
     """Redis does not answer: whether the attempt was made at the gate is unknown."""
 
-    def __init__(self) -> None:
-        super().__init__(retry_after_ms=1_000, reason="the stock is out of reach")
+    def __init__(self, deal_id: str | None = None) -> None:
+        super().__init__(retry_after_ms=1_000, reason="the stock is out of reach", deal_id=deal_id)

@@ -70,12 +70,12 @@ class Gatekeeper:
                 raise
             except OUT_OF_REACH as error:
                 log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
-                raise GateOutOfReach from error
+                raise GateOutOfReach(deal_id) from error
             else:
                 if isinstance(answer, HoldAnswer):
                     await self._tell_lapsed(answer.counters, answer.lapsed)
                 return answer
-        raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
+        raise _being_counted(deal_id)
 
     async def announce(self, counters: Counters) -> None:
         """Tell everybody a deal's counters, as a script answered them."""
@@ -173,7 +173,7 @@ class Gatekeeper:
             if deal is None or deal.epoch > above:
                 return
             await asyncio.sleep(WAIT_SECONDS)
-        raise TryLater(retry_after_ms=500, reason="the stock of this deal is being counted")
+        raise _being_counted(deal_id)
 
     async def _write(self, snapshot: GateSnapshot) -> Counters:
         """Write a gate; one that cannot be read is lost, and is removed first."""
@@ -186,9 +186,7 @@ class Gatekeeper:
         try:
             return await self._stock.rebuild(snapshot)
         except GateUnreadable as error:
-            raise TryLater(
-                retry_after_ms=500, reason="the stock of this deal is being counted"
-            ) from error
+            raise _being_counted(deal_id) from error
 
     async def _tell_lapsed(self, counters: Counters | None, buyer_ids: Sequence[str]) -> None:
         """Tell of holds of other buyers that lapsed in passing."""
@@ -219,7 +217,7 @@ class Gatekeeper:
             if not await asyncio.shield(task):
                 await asyncio.sleep(WAIT_SECONDS)
         except OUT_OF_REACH as error:
-            raise GateOutOfReach from error
+            raise GateOutOfReach(deal_id) from error
 
     def _rebuilt(self, deal_id: str, done: "asyncio.Task[bool]") -> None:
         self._rebuilding.pop(deal_id, None)
@@ -274,4 +272,10 @@ async def _read_snapshot(
         bought={row["user_id"]: row["units"] for row in buyers},
         run_id=run_id,
         ledger_seq=deal["ledger_seq"],
+    )
+
+
+def _being_counted(deal_id: str) -> TryLater:
+    return TryLater(
+        retry_after_ms=500, reason="the stock of this deal is being counted", deal_id=deal_id
     )

@@ -159,8 +159,11 @@ class Refuses:
     details: Callable[[Any], dict[str, Any]] = lambda _: {}
 
     def handle(self, exception: Exception, *, field: StrawberryField, info: Info) -> UserError:
-        """The member of the union that tells of this refusal."""
-        del field, info
+        """The member of the union that tells of this refusal; it counts for its deal."""
+        del field
+        deal_id: str | None = getattr(exception, "deal_id", None)
+        if deal_id is not None:
+            info.context.resources.tally.refused(deal_id, self.code.name)
         told: dict[str, Any] = {"retryable": False, "retry_after_ms": None}
         told |= self.details(exception)
         return self.error_type(code=self.code, message=str(exception), **told)
