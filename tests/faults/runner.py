@@ -26,7 +26,7 @@ _FIRST_ORDERS: Final = 5
 _FIRST_ORDERS_SECONDS: Final = 60.0
 # A lease that ran out and a claim without an order take half a minute each to be given up.
 _SETTLING_SECONDS: Final = 75.0
-_NEMESIS_SECONDS: Final = 60.0
+_NEMESIS_SECONDS: Final = 90.0
 _LOOK_SECONDS: Final = 0.05
 
 

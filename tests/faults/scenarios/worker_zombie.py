@@ -13,8 +13,8 @@ _ZOMBIES = 2
 _TRIES = 12
 _SETTLED_SECONDS = 0.8
 _LOOK_SECONDS = 0.1
-# Its lease, and some more until the other worker looks for work again.
-_TAKEOVER_SECONDS = SHORTER["runtime.worker:LEASE"].total_seconds() + 15.0
+# Its lease, and until the other worker has found them all: it takes ten at a time.
+_TAKEOVER_SECONDS = SHORTER["runtime.worker:LEASE"].total_seconds() + 30.0
 _IN_HAND = """
 SELECT id, queue_manager_id::text AS worker FROM pgqueuer
  WHERE status = 'picked' AND updated < now() - $1::interval
