@@ -53,7 +53,10 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
             )
             metrics = Metrics(opened.driftbook.counts)
             await stack.enter_async_context(opened.tally.telling(metrics.open_sockets))
-            app.router.routes[:] = _routes(schema, opened, hub, open_sessions, metrics)
+            execution = Execution(schema, _contexts(opened, hub), metrics)
+            groups = Groups(execution, most_tokens=settings.query_tokens)
+            stack.push_async_callback(groups.aclose)
+            app.router.routes[:] = _routes(opened, execution, groups, open_sessions)
             yield
 
     return Starlette(lifespan=lifespan, middleware=edge_middleware(settings))

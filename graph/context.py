@@ -1,5 +1,6 @@
 """What a field may know of the request it answers; the one file of graph/ that fields import."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -25,6 +26,11 @@ Code = Literal[
     "INTERNAL",
 ]
 Scope = Literal["sign_in", "cart", "order"]
+
+Shared = Literal["EVERYBODY", "SESSION"]
+
+SHARED: Final = "shared"
+"""The entry of a subscription field's metadata that says among whom one execution is shared."""
 
 OPERATOR: Final = "OPERATOR"
 STORE_AWAY: Final = "Something we need is out of reach. Please send the same request again."
@@ -66,8 +72,20 @@ class SessionCookie:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a pushed result is about, and its place among all that is pushed about the same."""
+
+    key: str
+    order: tuple[int, ...]
+
+
 class Context:
-    """One operation's context, never shared with another: its loaders remember what they read."""
+    """One operation's context, never shared with another: its loaders remember what they read.
+
+    Identical subscriptions are one operation. `present_only` asks a subscription for the present
+    state alone: somebody joined those who follow already, and it must end where it would wait.
+    """
 
     def __init__(
         self, *, resources: "Resources", hub: "Hub", loaders: "Loaders", request: RequestFacts
@@ -78,6 +96,8 @@ class Context:
         self.request = request
         self.operation_type = "unknown"
         self.cookie: SessionCookie | None = None
+        self.present_only = False
+        self.event: Event | None = None
         self._viewer: Viewer | None = None
 
     async def viewer(self) -> Viewer:
@@ -120,6 +140,15 @@ class Context:
         await self.resources.limiter.admit(
             scope, buyer=buyer, address=self.request.address, cost=cost
         )
+
+    def tell_of(self, key: str, order: tuple[int, ...] | None = None) -> None:
+        """Say what the result is about that a subscription yields next.
+
+        Of two results about one key the higher order is the newer state. Without an order, it is
+        the moment of this call: say it before the state is read, so that a read that began later
+        never counts as older.
+        """
+        self.event = Event(key, order or (time.monotonic_ns(),))
 
     def sign_in_browser(self, token: str, expires_at: datetime) -> None:
         """Give the session to a browser as its cookie; programs keep their tokens themselves."""

@@ -1,22 +1,23 @@
 """GraphQL over HTTP: media types, status codes, and what is refused before it is executed."""
 
+from functools import partial
 from time import perf_counter
 from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-from strawberry import Schema
+from starlette.types import Receive, Scope, Send
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from auth.cookie import clear_session_cookie, set_session_cookie
-from graph.answers import Answer, MakeContext, plain_answer, present
+from graph.answers import Answer, plain_answer, present
 from graph.context import Context
-from graph.event_stream import EventStream
-from graph.metrics import Metrics
+from graph.event_stream import EventStream, Results, answered, followed
+from graph.execution import Execution
+from graph.groups import Groups
 from graph.negotiation import EVENT_STREAM, GRAPHQL_JSON, HTML, JSON, answer_type, is_json
 from graph.open_sessions import OpenSessions
 from graph.requests import (
@@ -52,17 +53,18 @@ class GraphQLEndpoint:
 
     def __init__(
         self,
-        schema: Schema,
-        make_context: MakeContext,
+        execution: Execution,
+        groups: Groups,
         *,
         settings: Settings,
-        metrics: Metrics,
         open_sessions: OpenSessions,
         most_at_once: int = MOST_AT_ONCE,
     ) -> None:
-        self._schema = schema
-        self._make_context = make_context
-        self._metrics = metrics
+        self._schema = execution.schema
+        self._make_context = execution.make_context
+        self._metrics = execution.metrics
+        self._execution = execution
+        self._groups = groups
         self._open_sessions = open_sessions
         self._most_bytes = settings.body_bytes
         self._secure = settings.public_url.startswith("https://")
@@ -76,7 +78,7 @@ class GraphQLEndpoint:
         started = perf_counter()
         headers = Headers(scope=scope)
         media_type, operation_type = JSON, "unknown"
-        response: ASGIApp
+        response: Response | EventStream
         try:
             credentials = self._admit(scope, headers)
             media_type = answer_type(headers.get("accept"), page=scope["method"] == "GET")
@@ -85,7 +87,10 @@ class GraphQLEndpoint:
             else:
                 operation = await self._read(scope, headers, receive, credentials)
                 context = self._make_context(facts_of(scope, headers, credentials.token))
-                response = await self._run(scope["method"], operation, context, media_type)
+                if media_type == EVENT_STREAM:
+                    response = self._stream(scope["method"], operation, context)
+                else:
+                    response = await self._run(scope["method"], operation, context, media_type)
                 operation_type = context.operation_type
         except BadRequest as refused:
             self._metrics.refused(refused.code)
@@ -120,9 +125,7 @@ class GraphQLEndpoint:
 
     async def _run(
         self, method: str, operation: Operation, context: Context, media_type: str
-    ) -> "Response | EventStream":
-        if media_type == EVENT_STREAM:
-            return await self._stream(method, operation, context)
+    ) -> Response:
         if self._running >= self._most_at_once:
             return _overloaded(media_type)
         self._running += 1
@@ -145,15 +148,16 @@ class GraphQLEndpoint:
         self._keep_cookie(context, response)
         return response
 
-    async def _stream(self, method: str, operation: Operation, context: Context) -> EventStream:
-        writes = () if method == "GET" else (OperationType.MUTATION,)
-        results = await self._schema.stream(
-            operation.query,
-            variable_values=operation.variables,
-            context_value=context,
-            operation_name=operation.name,
-            allowed_operation_types=(OperationType.QUERY, OperationType.SUBSCRIPTION, *writes),
-        )
+    def _stream(self, method: str, operation: Operation, context: Context) -> EventStream:
+        facts = context.request
+        audience = self._groups.audience(operation)
+        results: Results
+        if audience is None:
+            allowed = _READS if method == "GET" else _READS_AND_WRITES
+            results = partial(answered, self._execution, operation, facts, allowed)
+        else:
+            context.operation_type = "subscription"
+            results = partial(followed, self._groups, operation, audience, facts)
         return EventStream(
             results,
             context=context,

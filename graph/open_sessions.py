@@ -1,7 +1,6 @@
 """The sockets and event streams of each session, so that signing out ends them at once."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import structlog
 
@@ -16,14 +15,14 @@ class OpenSessions:
     def __init__(self) -> None:
         self._enders: dict[bytes, set[Callable[[], None]]] = {}
 
-    @contextmanager
-    def watch(self, token_hash: bytes, end: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, call `end` when the session does; it must not block."""
+    def add(self, token_hash: bytes, end: Callable[[], None]) -> None:
+        """Call `end` when the session ends; it must not block. Until it is discarded."""
         self._enders.setdefault(token_hash, set()).add(end)
-        try:
-            yield
-        finally:
-            enders = self._enders[token_hash]
+
+    def discard(self, token_hash: bytes, end: Callable[[], None]) -> None:
+        """Do not call it any more. May be repeated."""
+        enders = self._enders.get(token_hash)
+        if enders is not None:
             enders.discard(end)
             if not enders:
                 del self._enders[token_hash]

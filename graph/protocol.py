@@ -8,8 +8,11 @@ PROTOCOL: Final = "graphql-transport-ws"
 
 # RFC 6455, section 7.4.1
 CLOSE_POLICY: Final = 1008  # before the handshake is over: the client sees HTTP 403
+CLOSE_NOT_TEXT: Final = 1007
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_INTERNAL: Final = 1011
+# https://www.iana.org/assignments/websocket
+CLOSE_COME_BACK: Final = 1013  # clients of graphql-ws connect again
 # https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 CLOSE_BAD_MESSAGE: Final = 4400
 CLOSE_NOT_INITIALISED: Final = 4401
@@ -31,19 +34,20 @@ class Close(Exception):
         self.reason = reason
 
 
-def read_message(text: str | None, *, most_bytes: int) -> dict[str, Any]:
-    """One frame as a message of some type.
+def read_message(raw: bytes | None, *, most_bytes: int) -> dict[str, Any]:
+    """The bytes of one text message as a message of some type.
 
     Raises:
         Close: it is not text, too big, or not a JSON object.
     """
-    if text is None:
+    if raw is None:
         raise Close(CLOSE_BAD_MESSAGE, "Send text frames")
-    raw = text.encode()
     if len(raw) > most_bytes:
         raise Close(CLOSE_TOO_BIG, f"At most {most_bytes} bytes")
     try:
-        message = read_json(raw)
+        message = read_json(raw.decode())
+    except UnicodeDecodeError:
+        raise Close(CLOSE_NOT_TEXT, "Not UTF-8") from None
     except BadRequest:
         raise Close(CLOSE_BAD_MESSAGE, "Not JSON") from None
     if not isinstance(message, dict):

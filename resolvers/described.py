@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from graph.context import SHARED, Shared
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -20,7 +22,14 @@ def mutation(description: str) -> Callable[[F], F]:
     return decorate
 
 
-def subscription(description: str) -> Callable[[F], F]:
-    """A subscription that this async generator feeds."""
-    decorate: Callable[[F], F] = strawberry.subscription(description=description)
+def subscription(description: str, *, shared: Shared | None = None) -> Callable[[F], F]:
+    """A subscription that this async generator feeds.
+
+    `shared` says who may get the same results of one execution: EVERYBODY, when nothing in it
+    depends on who asks, or one viewer's SESSION. A shared field tells the context what each result
+    is about (`tell_of`) and ends after the present state when the context is `present_only`.
+    """
+    decorate: Callable[[F], F] = strawberry.subscription(
+        description=description, metadata={SHARED: shared}
+    )
     return decorate

@@ -1,22 +1,29 @@
-"""Ends WebSockets whose client does not read: uvicorn waits for ever until all is flushed."""
+"""The handshake of WebSockets, as uvicorn does it; then a line of our own, or a bounded end."""
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
-# After the conversation: for its last words and the client's answer to them.
+from graph.line import LINE, Line, Talker
+from runtime.line import DirectLine
+
+# After the application: for its last words and the client's answer to them.
 FLUSH_SECONDS: Final = 5.0
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """Cuts a connection that is still there a while after its application has ended.
+    """Offers the application a direct line, and cuts what outlives an application without one.
 
-    Closing a transport waits for its buffer to drain. A client that reads nothing would keep the
-    connection, and what it has not read, for as long as it likes.
+    uvicorn's own way keeps a task, three queues and a parser for each connection, and closing a
+    transport waits for its buffer to drain: a client that reads nothing would keep the connection,
+    and what it has not read, for as long as it likes.
     """
 
     _cutting: asyncio.TimerHandle | None = None
+    _handed_over = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over, one way or the other."""
@@ -24,16 +31,52 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self._cutting.cancel()
         super().connection_lost(exc)
 
+    def handle_connect(self, event: Request) -> None:
+        """Offer the line together with the request; its application has not started yet."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:  # noqa: PLR2004 - Switching Protocols
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[LINE] = self._hand_over
+
     async def run_asgi(self) -> None:
         """Run the application, then give the client a moment to read the rest."""
         await super().run_asgi()
-        self._cut_soon()
+        if not self._handed_over:
+            self._cut_soon()
 
     def keepalive_timeout(self) -> None:
         """The client has not answered a ping."""
         super().keepalive_timeout()
         self._cut_soon()
 
+    def _hand_over(self, make_talker: Callable[[Line], Talker]) -> None:
+        """Leave the connection to a line; of this object nothing is used any more."""
+        assert self.handshake_complete, "accept first"
+        self._handed_over = True
+        self.stop_keepalive()
+        transport, self.transport = self.transport, _Released()
+        self.connections.discard(self)
+        if self.disconnected:
+            return
+        line = DirectLine(
+            transport, connections=self.connections, most_bytes=self.config.ws_max_size
+        )
+        if self.read_paused:
+            line.resume_reading()
+        talker = line.answer(make_talker)
+        while not self.queue.empty():
+            early: Any = self.queue.get_nowait()
+            if early["type"] == "websocket.receive":
+                text = early.get("text")
+                talker.heard(None if text is None else text.encode())
+
     def _cut_soon(self) -> None:
         if self._cutting is None:
             self._cutting = self.loop.call_later(FLUSH_SECONDS, self.transport.abort)
+
+
+class _Released(asyncio.Transport):
+    """What uvicorn closes when the application returns, instead of what is not its any more."""
+
+    def close(self) -> None:
+        pass

@@ -55,18 +55,24 @@ class Countdown:
 class CountdownSubscription:
     """The subscription to a deal's time."""
 
-    @subscription("At once, at every change of phase or of times, and at least every 10 s.")
+    @subscription(
+        "At once, at every change of phase or of times, and at least every 10 s.",
+        shared="EVERYBODY",
+    )
     async def countdown(self, info: Info, deal_id: DealId) -> AsyncGenerator[Countdown, None]:
         """Push the time that is left until the client has had enough, or the deal is deleted."""
         clock, dealbook = info.context.resources.clock, info.context.resources.dealbook
+        asked_at = _ask(info, deal_id)
         deal = await dealbook.get(deal_id) if is_id("deal", deal_id) else None
         if deal is None:
             raise ApiError("NOT_FOUND", "There is no such deal.")
         with info.context.hub.watch_deal(deal_id) as changes:
             while deal is not None:
-                told_at = clock.now()
-                yield Countdown.of(deal, told_at)
-                change = next_change(deal, told_at)
+                yield Countdown.of(deal, clock.now())
+                if info.context.present_only:
+                    return
+                # Whoever was told of a later moment than `asked_at` was spared this one.
+                change = next_change(deal, asked_at)
                 wait = BEAT_SECONDS
                 if change is not None:
                     until = (change - clock.now()).total_seconds() + _TIMER_SECONDS
@@ -74,7 +80,14 @@ class CountdownSubscription:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await changes.take()
+                asked_at = _ask(info, deal_id)
                 deal = await _again(dealbook, deal)
+
+
+def _ask(info: Info, deal_id: str) -> datetime:
+    """Mark the moment before a deal is read, by which one countdown is newer than another."""
+    info.context.tell_of(deal_id)
+    return info.context.resources.clock.now()
 
 
 async def _again(dealbook: DealBook, known: records.Deal) -> records.Deal | None:

@@ -16,12 +16,18 @@ from subscriptions.patience import patiently
 class DealSubscription:
     """The subscription to all deals."""
 
-    @subscription("A deal whenever one was created, opened, paused, resumed, ended or edited.")
+    @subscription(
+        "A deal whenever one was created, opened, paused, resumed, ended or edited.",
+        shared="EVERYBODY",
+    )
     async def deal_changed(self, info: Info) -> AsyncGenerator[Deal, None]:
         """Push deals that changed until the client has had enough."""
+        if info.context.present_only:
+            return  # it tells of changes alone
         resources = info.context.resources
         async with aclosing(info.context.hub.watch_deals()) as deal_ids:
             async for deal_id in deal_ids:
+                info.context.tell_of(deal_id)
                 deal = await patiently(partial(resources.dealbook.get, deal_id))
                 if deal is not None:
                     info.context.loaders.forget()

@@ -109,6 +109,12 @@ class Hub:
                 if deal_id not in self._stocks:
                     self._latest.pop(deal_id, None)
 
+    async def present_stock(self, deal_ids: Sequence[str]) -> AsyncGenerator[StockView, None]:
+        """The present stock of each deal that exists, and no more."""
+        for view in (await self._stockboard.many(deal_ids)).values():
+            self._offer_if_watched(view)
+            yield self._latest.get(view.deal_id, view)
+
     async def watch_deals(self) -> AsyncGenerator[str, None]:
         """The id of each deal that was created, edited, paused, resumed, opened or ended."""
         with self._deals.watch([_ALL]) as mailbox:

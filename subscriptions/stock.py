@@ -20,7 +20,8 @@ class StockSubscription:
 
     @subscription(
         "Each deal's present stock first, then newer stock only. Conflated to a few a second; "
-        "a slow reader gets the newest. Sold out and back on sale come at once."
+        "a slow reader gets the newest. Sold out and back on sale come at once.",
+        shared="EVERYBODY",
     )
     async def stock_changed(
         self,
@@ -34,8 +35,11 @@ class StockSubscription:
     ) -> AsyncGenerator[Stock, None]:
         """Push stock until the client has had enough."""
         known = await _known(info, deal_ids)
-        async with aclosing(info.context.hub.watch_stock(known)) as views:
+        hub = info.context.hub
+        stocks = hub.present_stock if info.context.present_only else hub.watch_stock
+        async with aclosing(stocks(known)) as views:
             async for view in views:
+                info.context.tell_of(view.deal_id, view.order)
                 yield Stock.of(view)
 
 

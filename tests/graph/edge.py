@@ -19,12 +19,15 @@ from websockets.typing import Subprotocol
 
 from graph.answers import MakeContext
 from graph.context import Context, RequestFacts
-from graph.conversation import Pace
 from graph.endpoint import GraphQLEndpoint
+from graph.execution import Execution
+from graph.groups import Groups
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.socket import GraphQLSocket
+from graph.switchboard import Pace, Switchboard
 from kit.settings import Settings, load_settings
+from runtime.socket_protocol import BoundedSocket
 from tests.graph.small_schema import Fakes, FakeSessions, small_schema
 
 SHOP = "https://shop.example"
@@ -41,6 +44,7 @@ class Edge:
     metrics: Metrics
     contexts: list[Context]
     make_context: MakeContext
+    groups: Groups
 
     @property
     def calls(self) -> list[str]:
@@ -79,7 +83,9 @@ def edge_settings(**given: object) -> Settings:
 
 
 @asynccontextmanager
-async def serve_edge(settings: Settings, *, most_at_once: int = 100) -> AsyncIterator[Edge]:
+async def serve_edge(
+    settings: Settings, *, most_at_once: int = 100, pace: Pace = PACE
+) -> AsyncIterator[Edge]:
     """Serve the small schema until the block ends."""
     schema, metrics, fakes = small_schema(settings), Metrics(), Fakes()
     contexts: list[Context] = []
@@ -94,26 +100,17 @@ async def serve_edge(settings: Settings, *, most_at_once: int = 100) -> AsyncIte
         contexts.append(context)
         return context
 
+    execution = Execution(schema, make_context, metrics)
+    groups = Groups(execution, most_tokens=settings.query_tokens)
+    sessions = fakes.open_sessions
     endpoint = GraphQLEndpoint(
-        schema,
-        make_context,
-        settings=settings,
-        metrics=metrics,
-        open_sessions=fakes.open_sessions,
-        most_at_once=most_at_once,
+        execution, groups, settings=settings, open_sessions=sessions, most_at_once=most_at_once
     )
-    door = GraphQLSocket(
-        schema,
-        make_context,
-        settings=settings,
-        metrics=metrics,
-        open_sessions=fakes.open_sessions,
-        pace=PACE,
-    )
+    board = Switchboard(execution, groups, settings=settings, open_sessions=sessions, pace=pace)
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
-            WebSocketRoute("/graphql", door),
+            WebSocketRoute("/graphql", GraphQLSocket(board, settings)),
             Route("/metrics", metrics.scrape),
         ],
         middleware=edge_middleware(settings),
@@ -129,6 +126,7 @@ async def serve_edge(settings: Settings, *, most_at_once: int = 100) -> AsyncIte
             metrics=metrics,
             contexts=contexts,
             make_context=make_context,
+            groups=groups,
         )
 
 
@@ -141,7 +139,7 @@ async def serve(app: Starlette) -> AsyncIterator[int]:
         uvicorn.Config(
             app,
             http="httptools",
-            ws="websockets-sansio",
+            ws=BoundedSocket,
             ws_max_size=1024 * 1024,  # larger than ours: the test is of our own limit
             ws_per_message_deflate=False,
             log_config=None,
@@ -183,6 +181,7 @@ class Talk:
                 message: dict[str, Any] = json.loads(frame)
                 if message["type"] != "ping":
                     return message
+                await self.send(type="pong")
 
     async def init(self, token: str | None = None) -> None:
         payload = {} if token is None else {"authorization": f"Bearer {token}"}

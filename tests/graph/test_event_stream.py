@@ -96,9 +96,9 @@ async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edg
     request = RequestFacts("req_1", token, "127.0.0.1", None, secure=False)
     sent: list[bytes] = []
 
-    async def silence() -> AsyncGenerator[None, None]:
+    async def silence(_session: bytes | None) -> AsyncGenerator[bytes, None]:
         await asyncio.Event().wait()
-        yield
+        yield b""
 
     async def send(message: Message) -> None:
         sent.append(message.get("body", b""))
@@ -110,7 +110,7 @@ async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edg
         raise AssertionError
 
     stream = EventStream(
-        silence(),
+        silence,
         context=edge.make_context(request),
         make_context=edge.make_context,
         metrics=edge.metrics,

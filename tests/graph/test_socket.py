@@ -4,13 +4,9 @@ import asyncio
 import json
 
 import pytest
-from starlette.types import Message
 from websockets.exceptions import InvalidStatus
 
-from graph.context import RequestFacts
-from graph.conversation import Conversation, Pace
-from tests.graph.edge import SHOP, Edge, Talk, edge_settings, until
-from tests.graph.small_schema import small_schema
+from tests.graph.edge import SHOP, Edge, Talk, until
 
 FOREVER = "subscription { forever }"
 
@@ -206,28 +202,3 @@ async def test_more_operations_than_are_allowed_on_a_socket_are_refused_one_by_o
     await talk.send(type="complete", id="0")
     await talk.subscribe("sixth", "{ hello }")
     assert (await talk.read())["type"] == "next"
-
-
-async def test_a_client_that_never_reads_is_given_up(edge: Edge) -> None:
-    frames: asyncio.Queue[Message] = asyncio.Queue()
-    for text in ('{"type": "connection_init"}', '{"type": "ping"}'):
-        frames.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def stuck(_message: Message) -> None:
-        await asyncio.Event().wait()
-
-    conversation = Conversation(
-        small_schema(edge_settings()),
-        edge.make_context,
-        facts=RequestFacts("req_1", None, "127.0.0.1", None, secure=False),
-        explicit_token=False,
-        receive=frames.get,
-        send=stuck,
-        metrics=edge.metrics,
-        open_sessions=edge.fakes.open_sessions,
-        most_bytes=1024,
-        most_operations=1,
-        pace=Pace(drain_within=0.05),
-    )
-    async with asyncio.timeout(10):
-        await conversation.run()

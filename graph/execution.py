@@ -1,0 +1,57 @@
+"""Executing one operation, over whatever transport its results are told."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, replace
+
+from strawberry import Schema
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from graph.answers import Answer, MakeContext, present, present_refusal
+from graph.context import Event, RequestFacts
+from graph.metrics import Metrics
+from graph.requests import Operation
+from kit.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How operations are executed in this process, each with a context of its own."""
+
+    schema: Schema
+    make_context: MakeContext
+    metrics: Metrics
+
+    async def run(
+        self,
+        operation: Operation,
+        facts: RequestFacts,
+        *,
+        present_only: bool = False,
+        allowed: Iterable[OperationType] | None = None,
+    ) -> AsyncGenerator[tuple[Answer, Event | None], None]:
+        """Answers until they end, each with what its field said that it is about.
+
+        Never raises: what goes wrong is an answer as well. One that is not `executed` is the last.
+        """
+        request_id = facts.request_id or new_id("req")
+        context = self.make_context(replace(facts, request_id=request_id))
+        context.present_only = present_only
+        try:
+            results = await self.schema.stream(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+                allowed_operation_types=allowed,
+            )
+            async with contextlib.aclosing(results):
+                async for result in results:
+                    assert isinstance(result, ExecutionResult)  # there is no @defer here
+                    answer = present(result, request_id=request_id, metrics=self.metrics)
+                    yield answer, context.event
+                    if not answer.executed:
+                        return
+        except Exception as error:  # noqa: BLE001 - logged and masked by present_refusal
+            yield present_refusal(error, request_id=request_id, metrics=self.metrics), None
