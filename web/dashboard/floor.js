@@ -6,6 +6,7 @@ import { DEALS, DEAL_CHANGED, ROOM_CHANGED, STOCK_CHANGED } from "./documents.js
 import { History } from "./history.js";
 
 const MOST_FOLLOWED = 100; // what one subscription to stock takes
+const MOST_ENDED = 20;
 const READ_AGAIN_MS = 60_000; // what was missed without a link, and the server's clock
 const PHASES = ["PAUSED", "LIVE", "SCHEDULED", "ENDED"];
 
@@ -53,6 +54,7 @@ export class Floor {
       if (!listed.has(entry.id) && entry.phase !== "ENDED") this.deals.delete(entry.id);
     }
     for (const deal of deals) this.absorb(deal);
+    for (const old of this.inPhases("ENDED").slice(MOST_ENDED)) this.deals.delete(old.id);
   }
 
   /** Take in a deal as it is now, new or known. */

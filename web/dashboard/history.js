@@ -38,7 +38,12 @@ export class History {
 
   /** The levels from `from` on, and the one that was in force then. */
   levelsFrom(from) {
-    return since(this.levels, from);
+    return this.levels.slice(Math.max(0, indexInForce(this.levels, from)));
+  }
+
+  /** What was so at a moment that is not before `since`; refusals may not be known yet. */
+  at(moment) {
+    return { level: inForce(this.levels, moment), refused: inForce(this.refusals, moment)?.refused ?? null };
   }
 
   /** How much a figure grew from `from` to `to`; below 0 when it fell. */
@@ -75,11 +80,6 @@ function append(points, point) {
   let old = 0;
   while (old + 1 < points.length && points[old + 1].at < point.at - KEEP_MS) old += 1;
   if (old > 0) points.splice(0, old);
-}
-
-function since(points, from) {
-  const first = Math.max(0, indexInForce(points, from));
-  return points.slice(first);
 }
 
 function inForce(points, at) {
