@@ -1,0 +1,11 @@
+"""The newest orders of all buyers are found at once; the SQL lies beside this file."""
+
+from pathlib import Path
+
+from tortoise.migrations.migration import Migration as BaseMigration
+from tortoise.migrations.operations import RunSQL
+
+
+class Migration(BaseMigration):
+    dependencies = [("models", "0001_initial")]
+    operations = [RunSQL(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))]
