@@ -36,7 +36,7 @@ class Follower:
             return True
         if self._kept is None:
             self._kept = {}
-            self._conversation.lags(self)
+            self._conversation.backlog().add(self)
         if payload.key in self._kept:
             self._conversation.board.metrics.skipped.inc()
         self._kept[payload.key] = payload

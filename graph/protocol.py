@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from graph.requests import BadRequest, Operation, read_json, read_operation
+from graph.requests import BadRequest, Operation, bearer_token, read_json, read_operation
 
 PROTOCOL: Final = "graphql-transport-ws"
 
@@ -65,6 +65,15 @@ def payload_of(message: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(payload, dict | None):
         raise Close(CLOSE_BAD_MESSAGE, "payload must be an object")
     return payload
+
+
+def token_of(payload: dict[str, Any] | None) -> str | None:
+    """The token that an init presents, valid or not; None when it presents nothing."""
+    token = None
+    for name, value in (payload or {}).items():
+        if name.lower() == "authorization" and value is not None:
+            token = bearer_token(value) if isinstance(value, str) else ""
+    return token
 
 
 def id_of(message: dict[str, Any]) -> str:
