@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from graph.pages import WEB
+
 Row = dict[str, Any]
 
 HOUR_SECONDS = 3_600
@@ -87,7 +89,18 @@ def test_every_product_has_exactly_the_fields_of_the_catalogue(products: list[Ro
     fields = {"sku", "name", "category", "description", "image_url", "attributes"}
 
     assert [p["sku"] for p in products if p.keys() != fields] == []
-    assert [p["sku"] for p in products if p["image_url"] is not None] == []
+
+
+def test_every_deal_has_a_picture_of_its_own_and_no_picture_is_missing(
+    products: list[Row], deals: list[Row]
+) -> None:
+    pictures = {p["sku"]: p["image_url"] for p in products if p["image_url"] is not None}
+
+    assert pictures == {sku: f"/static/pictures/{sku.lower()}.svg" for sku in pictures}
+    assert {deal["sku"] for deal in deals} <= pictures.keys()
+    assert [
+        url for url in pictures.values() if not (WEB / url.removeprefix("/static/")).is_file()
+    ] == []
 
 
 def test_every_product_is_described_in_one_to_three_sentences(products: list[Row]) -> None:

@@ -1,0 +1,92 @@
+// What stands around every view: header, footer, and a word when live answers stop.
+
+import { announce, el } from "/static/lib/dom.js";
+import { icon } from "./pieces.js";
+import { shop, signOut, unitsIn, watch } from "./shop.js";
+
+const header = document.getElementById("header");
+let count = null;
+let stops = [];
+
+/** The header, with the present view marked. */
+export function fillHeader(path) {
+  for (const stop of stops) stop();
+  count = el("span", { class: "count", "aria-hidden": "true" });
+  const account = el("div", { class: "account" });
+  const cart = link("/cart", path, "Cart", icon("cart"), el("span", { class: "word" }, "Cart"), count);
+  header.replaceChildren(
+    el(
+      "div",
+      { class: "bar" },
+      el("a", { class: "brand", href: "#/" }, icon("bolt"), el("span", {}, "Flash sale")),
+      el(
+        "nav",
+        { "aria-label": "Shop" },
+        link("/", path, null, "Deals"),
+        link("/orders", path, null, "Orders"),
+        cart,
+      ),
+      account,
+    ),
+  );
+  stops = [
+    watch("cart", (now) => {
+      const units = unitsIn(now);
+      count.textContent = units || "";
+      cart.setAttribute("aria-label", units ? `Cart, ${units} ${units === 1 ? "unit" : "units"}` : "Cart");
+    }),
+    watch("me", (me) => account.replaceChildren(...(me ? signedIn(me) : signedOut(path)))),
+  ];
+}
+
+function link(to, path, name, ...content) {
+  return el("a", { href: `#${to}`, "aria-current": to === path ? "page" : null, "aria-label": name }, ...content);
+}
+
+function signedOut(path) {
+  return [link("/signin", path, null, "Sign in"), el("a", { class: "button quiet wide-only", href: "#/signup" }, "Sign up")];
+}
+
+function signedIn(me) {
+  const leaving = el("button", { class: "plain", onclick: () => leave(leaving) }, "Sign out");
+  return [el("span", { class: "who wide-only" }, me.name), leaving];
+}
+
+async function leave(button) {
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await signOut();
+    announce("You are signed out.");
+    if (location.hash === "#/" || location.hash === "") dispatchEvent(new HashChangeEvent("hashchange"));
+    else location.hash = "#/";
+  } catch {
+    announce("Signing out did not work. Try again.");
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+const lost = el("p", { class: "link-state", hidden: true }, "Live updates are interrupted. Reconnecting …");
+
+/** Show whether live answers flow; whether that is news. */
+export function showLink(state) {
+  if (!lost.isConnected) document.body.append(lost);
+  const changed = lost.hidden !== (state === "live");
+  lost.hidden = state === "live";
+  return changed;
+}
+
+export function fillFooter() {
+  document.getElementById("footer").replaceChildren(
+    el(
+      "div",
+      { class: "bar" },
+      el("p", {}, "Times are the server’s. A hold is yours until its clock runs out."),
+      el(
+        "nav",
+        { "aria-label": "For developers and operators" },
+        el("a", { href: "/graphql" }, "API explorer"),
+        el("a", { href: "/dashboard" }, "Control room"),
+      ),
+    ),
+  );
+}
