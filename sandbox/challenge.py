@@ -14,14 +14,32 @@ from sandbox.errors import WireError
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width">
-<style>body{{font:16px/1.5 system-ui;max-width:28rem;margin:4rem auto;padding:0 1rem}}
-button{{font:inherit;padding:.5rem 1rem;margin-right:.5rem}}</style></head>
-<body><h1>{title}</h1>{body}</body></html>"""
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{ color-scheme: light dark; --paper: #eef2f6; --card: #fff; --ink: #1b2530; --mute: #566372;
+  --line: #d5dde5; --blue: #1d5a91; --on: #fff }}
+@media (prefers-color-scheme: dark) {{ :root {{ --paper: #12171d; --card: #1b222b; --ink: #edf2f7;
+  --mute: #a6b3c0; --line: #35404c; --blue: #8fc3f2; --on: #0d1b29 }} }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 0; padding: 1rem; min-height: 100vh;
+  box-sizing: border-box; display: grid; place-items: center; background: var(--paper);
+  color: var(--ink) }}
+main {{ width: min(26rem, 100%); box-sizing: border-box; padding: 1.6rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: 14px }}
+h1 {{ font-size: 1.4rem; line-height: 1.25; margin: 0 0 .8rem }}
+.bank {{ margin: 0 0 1.2rem; color: var(--mute); font-size: .9rem }}
+form {{ display: grid; gap: .6rem; margin-top: 1.4rem }}
+button {{ font: inherit; font-weight: 600; min-height: 2.9rem; border-radius: 9px; cursor: pointer;
+  border: 1px solid var(--blue); background: var(--blue); color: var(--on) }}
+button.quiet {{ background: none; color: var(--ink); border-color: var(--mute) }}
+:focus-visible {{ outline: 3px solid var(--blue); outline-offset: 2px }}
+</style></head>
+<body><main><p class="bank">The bank of the payment sandbox</p><h1>{title}</h1>{body}</main></body>
+</html>"""
 
-_BUTTONS = """<p>Payment of {amount} {currency}: is it you who pays?</p>
-<form method="post"><button name="outcome" value="complete">Complete</button>
-<button name="outcome" value="fail">Fail</button></form>"""
+_BUTTONS = """<p>A shop asks for <strong>{amount} {currency}</strong> from your test card.
+No money moves.</p>
+<form method="post"><button name="outcome" value="complete">Yes, it is me</button>
+<button name="outcome" value="fail" class="quiet">No, decline</button></form>"""
 
 
 async def show(request: Request) -> Response:
@@ -39,7 +57,7 @@ async def show(request: Request) -> Response:
         return _over()
     amount = f"{row['amount'] / 100:.2f}"
     buttons = _BUTTONS.format(amount=amount, currency=escape(row["currency"].upper()))
-    return _page("Authenticate your payment", buttons)
+    return _page("Is it you who pays?", buttons)
 
 
 async def answer(request: Request) -> Response:

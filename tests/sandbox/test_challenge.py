@@ -1,6 +1,7 @@
 """3-D Secure: the question is answered once, and only while it is open."""
 
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -106,3 +107,24 @@ async def test_a_return_address_is_a_web_address(sandbox: RunningSandbox) -> Non
     refused = await sandbox.confirm(intent, ASKS, return_url="javascript:alert(1)")
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "url_invalid")
     assert (await sandbox.state(intent))["status"] == "requires_payment_method"
+
+
+async def test_a_page_within_a_page_is_returned_to(sandbox: RunningSandbox) -> None:
+    intent, page = await asked(sandbox, return_url="http://shop.example/#/order/ord_1")
+    answer = await answered(sandbox, page, "fail")
+    assert answer.headers["location"] == (
+        f"http://shop.example/?payment_intent={intent['id']}"
+        f"&payment_intent_client_secret={intent['client_secret']}&redirect_status=failed"
+        "#/order/ord_1"
+    )
+
+
+async def test_the_question_names_its_answers_and_loads_nothing(sandbox: RunningSandbox) -> None:
+    _, page = await asked(sandbox)
+    shown = await sandbox.buyer.get(page)
+    assert re.findall(r'value="(\w+)"[^>]*>([^<]+)</button>', shown.text) == [
+        ("complete", "Yes, it is me"),
+        ("fail", "No, decline"),
+    ]
+    assert shown.headers["content-security-policy"].startswith("default-src 'none';")
+    assert re.findall(r"<script|src=|href=|url\(", shown.text) == []
