@@ -1,5 +1,6 @@
 """What all tests stand on: real stores, started once a session, and the settings to reach them."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from models.stores import migrate_mongo, migrate_postgres
 from runtime.embedded import EmbeddedStores
 from runtime.resources import Resources, open_resources
 from sandbox.app import SandboxConfig, create_sandbox
+from tests.left_out import LeftOut, find_left_out
 from tests.sandbox.running import serve
 
 STRIPE_API_KEY = "sk_test_flashsale_tests"
@@ -24,17 +26,48 @@ STRIPE_PUBLISHABLE_KEY = "pk_test_flashsale_tests"
 STRIPE_WEBHOOK_SECRET = "whsec_flashsale_tests"
 
 
-# The top of the ladder: tests that start programs, and stop this process' event loop meanwhile.
-PROGRAMS = ("runtime", "journey")
+# The top of the ladder, in this order: tests that start programs. All but the first stop this
+# process' event loop meanwhile.
+PROGRAMS = ("clients", "runtime", "journey", "browser")
+LEFT_OUT = pytest.StashKey[dict[str, LeftOut]]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Climb the ladder from units to running programs.
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = find_left_out()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return _told(config)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for line in _told(config):
+        terminalreporter.write_line(line, yellow=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Climb the ladder from units to running programs, as far as there are the programs for it.
 
     While a program is waited for, the event loop stands still, and the session's own connections
     to the stores go stale: whoever needs them comes first.
     """
-    items.sort(key=lambda item: item.path.parent.name in PROGRAMS)
+    left_out = config.stash[LEFT_OUT]
+    beyond = [item for item in items if item.path.parent.name in left_out]
+    if beyond and os.environ.get("CI") == "true":
+        raise pytest.UsageError(*_told(config))
+    config.hook.pytest_deselected(items=beyond)
+    items[:] = [item for item in items if item.path.parent.name not in left_out]
+    items.sort(key=lambda item: _rung(item.path.parent.name))
+
+
+def _rung(folder: str) -> int:
+    return PROGRAMS.index(folder) + 1 if folder in PROGRAMS else 0
+
+
+def _told(config: pytest.Config) -> list[str]:
+    return [f"Left out: {left_out}" for left_out in config.stash[LEFT_OUT].values()]
 
 
 @dataclass(frozen=True, slots=True)

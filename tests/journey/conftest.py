@@ -70,13 +70,14 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
-def sale() -> Iterator[Sale]:
+@contextmanager
+def running_sale(**settings: str) -> Iterator[Sale]:
+    """`flashsale up` in a folder of its own, while the block runs; then it ends without an error."""
     folder = Path(tempfile.mkdtemp(prefix="flashsale-journey-"))
     folder.chmod(0o711)
     ports = {"FLASHSALE_PORT": str(free_port()), "FLASHSALE_SANDBOX_PORT": str(free_port())}
     outside = {key: value for key, value in os.environ.items() if "FLASHSALE" not in key}
-    environment = outside | ports | {"PYTHONPATH": str(ROOT), "FLASHSALE_API_PROCESSES": "2"}
+    environment = outside | ports | {"PYTHONPATH": str(ROOT)} | settings
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "runtime", "up"],
@@ -100,6 +101,12 @@ def sale() -> Iterator[Sale]:
             process.wait(STOP_SECONDS)
     assert process.returncode == 0
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def sale() -> Iterator[Sale]:
+    with running_sale(FLASHSALE_API_PROCESSES="2") as started:
+        yield started
 
 
 @pytest.fixture
