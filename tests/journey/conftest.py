@@ -72,7 +72,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_sale(**settings: str) -> Iterator[Sale]:
-    """`flashsale up` in a folder of its own, while the block runs; then it ends without an error."""
+    """`flashsale up` in a folder of its own, while the block runs; it ends without an error."""
     folder = Path(tempfile.mkdtemp(prefix="flashsale-journey-"))
     folder.chmod(0o711)
     ports = {"FLASHSALE_PORT": str(free_port()), "FLASHSALE_SANDBOX_PORT": str(free_port())}
