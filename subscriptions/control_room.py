@@ -19,13 +19,16 @@ BEAT_SECONDS: Final = 2.0
 class ControlRoomSubscription:
     """The operators' subscription to everything at once."""
 
-    @subscription("A sale at a glance, now and every 2 s. Operators only.")
+    @subscription("A sale at a glance, now and every 2 s. Operators only.", shared="SESSION")
     async def control_room_changed(self, info: Info) -> AsyncGenerator[ControlRoom, None]:
         """Push the figures for as long as the session is an operator's."""
         await info.context.operator()
         room = info.context.resources.control_room
         while True:
+            info.context.tell_of("control room")
             yield ControlRoom.of(await patiently(room.look))
+            if info.context.present_only:
+                return
             await asyncio.sleep(BEAT_SECONDS)
             await patiently(partial(_still_operator, info))
 

@@ -281,3 +281,16 @@ async def test_an_outage_is_a_pause_and_no_end(
         assert (await stream.next())["asOf"] > first["asOf"]
         assert (await stream.next())["asOf"] > first["asOf"]
     assert next(outages, None) is None
+
+
+async def test_who_joins_those_that_look_gets_the_present_alone(
+    operator: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscriptions.control_room.BEAT_SECONDS", LIMIT_SECONDS)
+    async with operator.subscribe("ControlRoomChanged") as stream:
+        operator.contexts[-1].present_only = True
+        async with asyncio.timeout(LIMIT_SECONDS / 2):
+            assert len([each async for each in stream.results]) == 1
+    event = operator.contexts[-1].event
+    assert event is not None
+    assert event.key == "control room"
