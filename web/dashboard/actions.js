@@ -132,7 +132,8 @@ function delta({ direction, units: number }) {
 function adjustmentInWords({ stock }, values) {
   const change = delta(values);
   const before = stock?.allotment;
-  const target = before === undefined ? "" : ` from ${count(before)} to ${count(before + change)}`;
+  const after = before + change;
+  const target = after >= 0 ? ` from ${count(before)} to ${count(after)}` : "";
   if (values.direction === "take") {
     const free = stock ? ` Only what nobody holds or has bought can be taken: ${units(stock.available)} now.` : "";
     return `The allotment shrinks${target}.${free}`;

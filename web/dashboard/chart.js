@@ -55,9 +55,8 @@ export function barWidth(shownMs) {
 
 function levels(points, { x, from, now, width, top, floor }) {
   const most = Math.max(1, ...points.map((point) => point.allotment));
-  const ticks = countTicks(most, 3);
-  const y = scale(0, ticks.at(-1), floor, top);
-  const drawn = ticks.flatMap((tick) => gridline(tick, y(tick), width));
+  const y = scale(0, most, floor, top);
+  const drawn = countTicks(most, 4).flatMap((tick) => gridline(tick, y(tick), width));
   const below = new Map(points.map((point) => [point, 0]));
   for (const series of STACK) {
     const lower = steps(points, (point) => below.get(point), { x, y, from, now });
@@ -97,6 +96,11 @@ function moves(history, { x, from, now, width, top, floor, barMs }) {
     axisLabel(shortCount(mostSold), top + 8),
     axisLabel(shortCount(mostRefused), floor - 1),
   ];
+  const stretch = barMs === 1_000 ? "second" : `${barMs / 1_000} s`;
+  const words = [
+    svg("text", { x: LEFT + 3, y: top + 8, class: "note" }, `sold per ${stretch}`),
+    svg("text", { x: LEFT + 3, y: floor - 1, class: "note" }, `refused per ${stretch}`),
+  ];
   for (const bar of bars) {
     const left = Math.max(LEFT, x(bar.from) + 0.5);
     const wide = Math.min(width - RIGHT, x(bar.to)) - left - 0.5;
@@ -104,7 +108,7 @@ function moves(history, { x, from, now, width, top, floor, barMs }) {
     if (bar.sold > 0) drawn.push(column(left, wide, up(bar.sold), middle, "sold"));
     if (bar.refused > 0) drawn.push(column(left, wide, middle, down(bar.refused), "refused"));
   }
-  return drawn;
+  return [...drawn, ...words];
 }
 
 function column(x, width, from, to, series) {
@@ -127,7 +131,7 @@ function unknowns(breaks, { x, from, now, top, floor }) {
 }
 
 function times({ x, from, now, width, floor }) {
-  const ticks = timeTicks(from, now, Math.max(2, Math.floor(width / 110)));
+  const ticks = timeTicks(from, now, Math.max(2, Math.floor(width / 84)));
   const words = ticks.some((tick) => tick % 60_000 !== 0) ? timeOfDay : hourAndMinute;
   return ticks
     .filter((tick) => x(tick) > LEFT + 16 && x(tick) < width - RIGHT - 16)

@@ -5,7 +5,6 @@ import { chartInWords, drawChart } from "./chart.js";
 import { count, timeOfDay } from "./words.js";
 
 const ROWS = 12;
-const DRAWN_EVERY_MS = 240; // a few times a second: more cannot be seen
 
 export class ChartPanel {
   constructor(title) {
@@ -28,17 +27,15 @@ export class ChartPanel {
       ),
     );
     this.element = el("figure", { class: "chart-panel" }, this.picture, this.table);
-    this._drawnAt = 0;
     this._visible = true;
     this._watchVisibility();
   }
 
-  /** Draw what is known at `now`; does nothing while nobody can see it, or it was just drawn. */
+  /** Draw what is known at `now`; does nothing while nobody can see it. */
   update(history, { now, windowMs, refused }) {
-    if (performance.now() - this._drawnAt < DRAWN_EVERY_MS || !this._visible) return;
+    if (!this._visible) return;
     const { clientWidth: width, clientHeight: height } = this.picture;
     if (width === 0 || height === 0) return;
-    this._drawnAt = performance.now();
     drawChart(this.picture, history, { now, windowMs, width, height });
     this.picture.setAttribute("aria-label", chartInWords(history, now, refused));
     if (this.table.open) this._fill(history, now, windowMs);

@@ -12,6 +12,7 @@ export class DealCard {
   /** `act(name, deal, opener)` is called for what an operator presses. */
   constructor(deal, act) {
     this.deal = deal;
+    this.large = false;
     this._act = act;
     this.chart = new ChartPanel(deal.title);
     this.title = el("h3", { id: `title-${deal.id}`, tabindex: "-1" }, deal.title);
@@ -20,18 +21,22 @@ export class DealCard {
     this.numbers = {};
     this.growths = {};
     this.terms = el("p", { class: "terms" });
+    this.withheld = el("span");
     this.why = el("p", { class: "why" });
     this.result = el("p", { class: "result", role: "status" });
     this.buttons = this._buttons();
+    const { hold, adjust, report, end, release } = this.buttons;
+    this.reserve = el("p", { class: "reserve", hidden: true }, this.withheld, release);
     this.element = el(
       "article",
       { class: "deal", id: deal.id, "aria-labelledby": `title-${deal.id}` },
-      el("header", {}, this.title, el("p", { class: "standing" }, this.phase, this.clock)),
+      el("header", {}, this.title, this.buttons.enlarge, el("p", { class: "standing" }, this.phase, this.clock)),
       el("dl", { class: "figures" }, Object.entries(FIGURES).map(([name, text]) => this._figure(name, text))),
       this.chart.element,
       this.terms,
       this.why,
-      el("div", { class: "actions", role: "group", "aria-label": `Actions for ${deal.title}` }, Object.values(this.buttons)),
+      this.reserve,
+      el("div", { class: "actions", role: "group", "aria-label": `Actions for ${deal.title}` }, hold, adjust, report, end),
       this.result,
     );
   }
@@ -83,42 +88,39 @@ export class DealCard {
   }
 
   _buttons() {
-    const button = (name, text, kind) =>
-      el("button", { type: "button", class: kind, onclick: (event) => this._act(name, this.deal, event.currentTarget) }, text);
+    const button = (text, kind, name) => {
+      const onclick = (event) => this._act(name(), this.deal, event.currentTarget);
+      return el("button", { type: "button", class: kind, onclick }, text);
+    };
     return {
-      hold: el(
-        "button",
-        {
-          type: "button",
-          class: "main",
-          onclick: (event) => this._act(this.deal.phase === "PAUSED" ? "resume" : "pause", this.deal, event.currentTarget),
-        },
-        "Pause",
-      ),
-      adjust: button("adjust", "Change stock", "quiet"),
-      release: button("release", "Release safety stock", "quiet"),
-      report: button("report", "Sale report", "quiet"),
-      end: button("end", "End", "danger"),
-      enlarge: el("button", { type: "button", class: "quiet enlarge", "aria-pressed": "false", onclick: () => this._enlarge() }, "Enlarge"),
+      hold: button("Pause", "quiet hold", () => (this.deal.phase === "PAUSED" ? "resume" : "pause")),
+      adjust: button("Change stock", "quiet", () => "adjust"),
+      report: button("Sale report", "quiet", () => "report"),
+      end: button("End", "quiet end", () => "end"),
+      release: button("Release safety stock", "quiet", () => "release"),
+      enlarge: el("button", { type: "button", class: "plain enlarge", "aria-pressed": "false", onclick: () => this._enlarge() }, "Enlarge"),
     };
   }
 
   _updateButtons() {
-    const { hold, adjust, release, end } = this.buttons;
-    const over = this.deal.phase === "ENDED";
-    setText(hold, this.deal.phase === "PAUSED" ? "Resume" : "Pause");
-    hold.hidden = over;
-    adjust.hidden = over;
-    end.hidden = over;
-    const withheld = this.deal.floor?.safetyStock ?? 0;
-    release.hidden = over || withheld === 0;
-    // Nothing is left to sell but this: the one thing to press.
-    release.classList.toggle("urgent", this.deal.phase === "LIVE" && this.deal.stock?.level === "SOLD_OUT");
+    const { hold, adjust, end, release } = this.buttons;
+    const { phase, stock, floor } = this.deal;
+    const over = phase === "ENDED";
+    const withheld = floor?.safetyStock ?? 0;
+    setText(hold, phase === "PAUSED" ? "Resume" : "Pause");
+    for (const button of [hold, adjust, end]) button.hidden = over;
+    this.reserve.hidden = over || withheld === 0;
+    setText(this.withheld, `Safety stock: ${units(withheld)} withheld`);
+    // The one thing to press: what is paused waits for it, what is sold out has nothing else left.
+    hold.classList.toggle("quiet", phase !== "PAUSED");
+    release.classList.toggle("quiet", !(phase === "LIVE" && stock?.level === "SOLD_OUT"));
   }
 
   _enlarge() {
-    const large = this.element.classList.toggle("large");
-    this.buttons.enlarge.setAttribute("aria-pressed", String(large));
+    this.large = !this.large;
+    this.element.classList.toggle("large", this.large);
+    this.buttons.enlarge.setAttribute("aria-pressed", String(this.large));
+    this._act("arrange", this.deal);
     this.element.scrollIntoView({ block: "nearest" });
   }
 }
@@ -143,7 +145,7 @@ function clockWords(deal, now) {
 function termsInWords({ stock, floor, purchaseLimit }) {
   const parts = [];
   if (stock) parts.push(`Allotment ${count(stock.allotment)}`);
-  if (floor) parts.push(floor.safetyStock > 0 ? `safety stock ${count(floor.safetyStock)} withheld` : "no safety stock");
+  if (floor?.safetyStock === 0) parts.push("no safety stock");
   parts.push(`at most ${units(purchaseLimit)} a buyer`);
   return parts.join(" · ");
 }

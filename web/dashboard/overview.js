@@ -93,8 +93,10 @@ export class Overview {
   }
 
   _writeOrders(orders) {
-    for (const { status, count: number } of orders) {
+    const counts = new Map(orders.map((order) => [order.status, order.count]));
+    for (const status of new Set([...Object.keys(ORDER_STATUSES), ...counts.keys()])) {
       if (!this.orders.has(status)) this._addStatus(status);
+      const number = counts.get(status) ?? 0;
       const { item, value } = this.orders.get(status);
       const text = count(number);
       if (value.textContent !== text) value.textContent = text;

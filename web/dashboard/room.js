@@ -16,11 +16,9 @@ const SHELVES = [
   { name: "later", heading: "Opening later", phases: ["SCHEDULED"], none: "Nothing is planned." },
   { name: "over", heading: "Over", phases: ["ENDED"], none: "Nothing has ended yet." },
 ];
-const WINDOWS = [
-  [60_000, "1 minute"],
-  [300_000, "5 minutes"],
-  [900_000, "15 minutes"],
-];
+const DRAWN_EVERY_MS = 200;
+const NARROW = "(max-width: 44rem)";
+const WINDOWS = { 60000: "1 minute", 300000: "5 minutes", 900000: "15 minutes" };
 
 export class Room {
   constructor({ clock, link, refused }) {
@@ -31,11 +29,11 @@ export class Room {
     this.cards = new Map();
     this.shelves = SHELVES.map((shelf) => builtShelf(shelf));
     this.windowMs = 300_000;
+    this.sought = "";
     this._clock = clock;
     this._link = link;
     this._phases = new Map();
     this._scheduled = false;
-    this.shelves[0].head.append(this._windowChoice());
     this.element = el(
       "div",
       { class: "room" },
@@ -44,6 +42,7 @@ export class Room {
       this.shelves.map((shelf) => shelf.element),
       this.orders.element,
     );
+    this.shelves[0].head.append(this._search(), ...this._choices());
   }
 
   async open() {
@@ -58,14 +57,14 @@ export class Room {
     for (const card of this.cards.values()) card.remove();
   }
 
-  /** Many changes come between two frames; one drawing shows them all. */
+  /** Hundreds of changes may come in a second; a few drawings show them all. */
   _soon() {
     if (this._scheduled) return;
     this._scheduled = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => requestAnimationFrame(() => {
       this._scheduled = false;
       this._update();
-    });
+    }), DRAWN_EVERY_MS);
   }
 
   _update() {
@@ -82,9 +81,9 @@ export class Room {
   }
 
   _fillShelf({ phases, list, none }) {
-    const deals = this.floor.inPhases(...phases);
+    const deals = this.floor.inPhases(...phases).filter((deal) => deal.title.toLowerCase().includes(this.sought));
     none.hidden = deals.length > 0;
-    const cards = deals.map((deal) => this._card(deal));
+    const cards = deals.map((deal) => this._card(deal)).sort((one, other) => other.large - one.large);
     placed(list, cards.map((card) => card.element));
     for (const card of cards) card.update({ now: now(), windowMs: this.windowMs });
   }
@@ -109,33 +108,54 @@ export class Room {
   }
 
   async _act(name, deal, opener) {
-    const card = this.cards.get(deal.id);
+    if (name === "arrange") {
+      this._update();
+      return;
+    }
     if (name === "report") {
       await showReport(deal);
       return;
     }
+    const card = this.cards.get(deal.id);
     const told = await actOnDeal(name, deal, (saved) => this.floor.absorb(saved));
     if (told !== null) card.tell(told);
     this._update();
     // What was pressed may be gone by what it did.
-    (opener.isConnected && !opener.hidden ? opener : card.title).focus();
+    (opener.checkVisibility() ? opener : card.title).focus();
   }
 
-  _windowChoice() {
-    const choice = el(
-      "select",
-      {
-        id: "window",
-        onchange: (event) => {
-          this.windowMs = Number(event.target.value);
-          this._soon();
-        },
-      },
-      WINDOWS.map(([ms, text]) => el("option", { value: ms }, text)),
+  _search() {
+    const oninput = (event) => {
+      this.sought = event.target.value.trim().toLowerCase();
+      this._soon();
+    };
+    return el(
+      "div",
+      { class: "filter" },
+      el("label", { for: "sought" }, "Find a deal"),
+      el("input", { id: "sought", type: "search", autocomplete: "off", oninput }),
     );
-    choice.value = String(this.windowMs);
-    return el("div", { class: "filter" }, el("label", { for: "window" }, "Charts show"), choice);
   }
+
+  _choices() {
+    const cards = choice("cards", "Cards", { full: "with charts", short: "short" }, (value) => {
+      this.element.dataset.cards = value;
+    });
+    // On a phone a chart for each of many deals is a long way to the next deal.
+    if (matchMedia(NARROW).matches) cards.lastChild.value = this.element.dataset.cards = "short";
+    const windows = choice("window", "Charts show", WINDOWS, (value) => {
+      this.windowMs = Number(value);
+      this._soon();
+    });
+    windows.lastChild.value = String(this.windowMs);
+    return [cards, windows];
+  }
+}
+
+function choice(id, label, texts, chosen) {
+  const options = Object.entries(texts).map(([value, text]) => el("option", { value }, text));
+  const select = el("select", { id, onchange: (event) => chosen(event.target.value) }, options);
+  return el("div", { class: "filter" }, el("label", { for: id }, label), select);
 }
 
 function builtShelf({ name, heading, phases, none: text }) {
@@ -146,8 +166,10 @@ function builtShelf({ name, heading, phases, none: text }) {
   return { phases, list, none, head, element };
 }
 
-/** Put elements in order, moving only those that are elsewhere: a moved one loses the focus. */
+/** Let a list hold these, in this order, moving only those that are elsewhere: a moved one loses the focus. */
 function placed(list, elements) {
+  const wanted = new Set(elements);
+  for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
   elements.forEach((element, index) => {
     if (list.children[index] === element) return;
     const focused = element.contains(document.activeElement) ? document.activeElement : null;

@@ -7,13 +7,13 @@ export function scale(fromValue, toValue, fromPlace, toPlace) {
   return (value) => fromPlace + (value - fromValue) * factor;
 }
 
-/** Whole, round values from 0 to at least `most`, with about `wanted` steps. */
+/** Whole, round values from 0 to at most `most`, with about `wanted` steps. */
 export function countTicks(most, wanted) {
   const rough = Math.max(1, most / wanted);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
-  const ticks = [0];
-  while (ticks.at(-1) < most) ticks.push(ticks.at(-1) + Math.ceil(step));
+  const step = Math.ceil([1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough));
+  const ticks = [];
+  for (let tick = 0; tick <= most; tick += step) ticks.push(tick);
   return ticks;
 }
 

@@ -8,10 +8,10 @@ export const PHASES = {
 };
 
 export const ORDER_STATUSES = {
-  PENDING_PAYMENT: "Awaiting payment",
+  PENDING_PAYMENT: "Unpaid",
   PAID: "Paid",
   UNDER_REVIEW: "Under review",
-  REFUND_PENDING: "Refund on its way",
+  REFUND_PENDING: "Being refunded",
   REFUNDED: "Refunded",
   CANCELLING: "Being cancelled",
   CANCELLED: "Cancelled",
