@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := admission auth demo graph inventory kit loaders models notifications orders payments \
+SOURCES := admission auth bench demo graph inventory kit loaders models notifications orders payments \
            resolvers runtime sandbox subscriptions
 
 .DEFAULT_GOAL := help

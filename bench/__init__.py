@@ -1,0 +1,1 @@
+"""Measures ours and others in one run; see docs/performance.md."""

@@ -1,0 +1,81 @@
+"""A run's figures as bars, drawn as SVG: medians, with a line from the least to the most."""
+
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+from bench.contenders import OURS
+from bench.figures import Spread
+from bench.findings import Findings
+
+_WIDTH: Final = 720
+_NAMES: Final = 110
+_BARS: Final = 470
+_ROW: Final = 30
+_BAR: Final = 18
+_HEAD: Final = 40
+_INK, _OURS, _OTHER, _PAPER = "#1c1c1c", "#1f6f8b", "#b9b4a7", "#ffffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One measure of several servers."""
+
+    title: str
+    digits: int
+    bars: dict[str, Spread]
+
+
+def panels_of(findings: Findings) -> list[Panel]:
+    """What there is to be drawn."""
+    panels = []
+    if findings.fanout is not None:
+        speeds = {name: findings.fanout.speed(name) for name in findings.fanout.turns}
+        panels.append(Panel("W5: deliveries per CPU-second (more is better)", 0, speeds))
+    if findings.memory is not None:
+        sizes = {n: Spread.of([rest.each_kib]) for n, rest in findings.memory.resting.items()}
+        panels.append(Panel("W8: KiB per idle subscribed socket (less is better)", 1, sizes))
+    return panels
+
+
+def chart(findings: Findings) -> str:
+    """The picture."""
+    parts: list[str] = []
+    top = 10
+    for panel in panels_of(findings):
+        parts.append(_text(10, top + 20, panel.title, weight="bold"))
+        top += _HEAD
+        longest = max(bar.most for bar in panel.bars.values()) or 1.0
+        for name, bar in panel.bars.items():
+            parts += _bar(name, bar, top, longest, panel.digits)
+            top += _ROW
+        top += 10
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top}"'
+        f' viewBox="0 0 {_WIDTH} {top}" font-family="sans-serif" font-size="13" role="img">'
+    )
+    title = f"<title>{escape(f'Fan-out and memory, {findings.date}, {findings.commit}')}</title>"
+    paper = f'<rect width="{_WIDTH}" height="{top}" fill="{_PAPER}"/>'
+    return "\n".join([head, title, paper, *parts, "</svg>"]) + "\n"
+
+
+def _bar(name: str, bar: Spread, top: int, longest: float, digits: int) -> list[str]:
+    width, least, most = (_BARS * value / longest for value in (bar.middle, bar.least, bar.most))
+    colour = _OURS if name == OURS else _OTHER
+    middle = top + _BAR / 2
+    return [
+        _text(_NAMES - 8, top + 14, name, anchor="end"),
+        f'<rect x="{_NAMES}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{colour}"/>',
+        (
+            f'<line x1="{_NAMES + least:.1f}" x2="{_NAMES + most:.1f}" y1="{middle:g}"'
+            f' y2="{middle:g}" stroke="{_INK}" stroke-width="2"/>'
+        ),
+        _text(_NAMES + round(most) + 8, top + 14, f"{bar.middle:,.{digits}f}"),
+    ]
+
+
+def _text(x: int, y: int, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+    return (
+        f'<text x="{x}" y="{y}" fill="{_INK}" text-anchor="{anchor}"'
+        f' font-weight="{weight}">{escape(words)}</text>'
+    )

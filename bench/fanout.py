@@ -1,0 +1,159 @@
+"""W5: how much CPU time it costs to tell many sockets one thing, and whether all hear the last."""
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench.assistant import Assistant
+from bench.contenders import GRAPHQL_WS, OURS, RAW, STRAWBERRY, Contender
+from bench.findings import Conflated, Fanout, Findings, Turn
+from bench.process import cpu_seconds
+from bench.stage import Stage
+
+TOPICAL_SOCKETS: Final = 1_000
+TOPICAL_PER_SECOND: Final = 10.0
+# Every one is told by itself, at any pace that is measured here.
+UNCONFLATED: Final = {"stock_changes_per_second": "1000"}
+CONFLATED_DEALS: Final = 20
+CHANGES_PER_SECOND: Final = 1_000.0
+_ROUNDS: Final = 2
+_HEAR_SECONDS: Final = 120.0
+_EXECUTIONS: Final = re.compile(
+    r"^flashsale_live_executions_total(?:\{[^}]*\})? (\S+)", re.MULTILINE
+)
+
+
+@dataclass(slots=True)
+class _Side:
+    contender: Contender
+    crowd: Assistant
+
+
+def measure_fanout(stage: Stage, findings: Findings, *, peers: bool, seconds: float) -> None:
+    """W5a: 1,000 sockets each, one topic, every event told by itself, in turns A B B A."""
+    names = [OURS, GRAPHQL_WS, STRAWBERRY, RAW] if peers else [OURS, RAW]
+    deal = stage.deals[0]
+    events = {name: round(TOPICAL_PER_SECOND * seconds * _shares(name)) for name in names}
+    fanout = Fanout(TOPICAL_SOCKETS, TOPICAL_PER_SECOND, {name: [] for name in names})
+    with ExitStack() as stack:
+        sides = {}
+        for name in names:
+            settings = UNCONFLATED if name == OURS else {}
+            contender = stack.enter_context(stage.contender(name, **settings))
+            crowd = stack.enter_context(stage.crowd())
+            stage.tell(f"W5: {TOPICAL_SOCKETS} sockets on {name}")
+            came = stage.fill(crowd, contender, TOPICAL_SOCKETS, [deal])
+            assert came["live"] == TOPICAL_SOCKETS, (name, came)
+            sides[name] = _Side(contender, crowd)
+        executed = 0.0
+        for name in (names + names[::-1]) * _ROUNDS:
+            side = sides[name]
+            before = _executions(side.contender)
+            turn = _take_turn(stage, findings, side, deal, events[name])
+            fanout.turns[name].append(turn)
+            stage.tell(f"W5: {name}: {turn.per_cpu_second:,.0f} deliveries per CPU-second")
+            if name == OURS:
+                after = _executions(side.contender)
+                if before is None or after is None:
+                    executed = float("nan")
+                else:
+                    executed += after - before
+    told = events[OURS] * len(fanout.turns[OURS])
+    fanout.executions_per_event = executed / told
+    findings.check(
+        "W5: ours executed once per event, for all sockets",
+        f"{executed:g} executions of {told} events",
+        holds=executed == told,
+    )
+    findings.fanout = fanout
+
+
+def _shares(name: str) -> float:
+    """Strawberry is told a quarter of the events: it needs seconds for what others do in one."""
+    return 0.25 if name == STRAWBERRY else 1.0
+
+
+def _take_turn(stage: Stage, findings: Findings, side: _Side, deal: str, events: int) -> Turn:
+    """Tell events until every socket has heard the last; what it cost the server."""
+    contender, crowd = side.contender, side.crowd
+    crowd.ask("reset")
+    before = cpu_seconds(contender.pid)
+    told = stage.say(
+        contender, deal, per_second=TOPICAL_PER_SECOND, seconds=events / TOPICAL_PER_SECOND
+    )
+    heard = crowd.ask("until_final", finals=told["finals"], seconds=_HEAR_SECONDS)
+    used = cpu_seconds(contender.pid) - before
+    got = crowd.ask("tell")
+    wanted = TOPICAL_SOCKETS * events
+    findings.check(
+        f"W5: every socket of {contender.name} got every event, in order, and holds the last",
+        f"{got['events']} of {wanted}, {got['backwards']} backwards, {heard['stale']} stale"
+        f"{told_of(got)}",
+        holds=got["fewest"] == got["most"] == events
+        and got["live"] == TOPICAL_SOCKETS
+        and not got["backwards"]
+        and not heard["stale"],
+    )
+    return Turn(got["events"], used, told["seconds"] + heard["seconds"])
+
+
+def measure_conflated(stage: Stage, findings: Findings, *, sockets: int, seconds: float) -> None:
+    """W5b: many sockets on one process of ours, while each deal changes fifty times a second."""
+    deals = stage.deals[:CONFLATED_DEALS]
+    with stage.contender(OURS) as ours, stage.crowd() as crowd:
+        stage.tell(f"W5: {sockets} sockets on ours")
+        came = stage.fill(crowd, ours, sockets, deals)
+        findings.check(
+            "W5: all sockets subscribed",
+            f"{came['live']} of {sockets} in {came['seconds']:.1f} s{told_of(came)}",
+            holds=came["live"] == sockets,
+        )
+        crowd.ask("reset")
+        before, crowd_before = cpu_seconds(ours.pid), cpu_seconds(crowd.pid)
+        made = stage.events.ask(
+            "change", deals=deals, per_second=CHANGES_PER_SECOND, seconds=seconds, each=False
+        )
+        heard = crowd.ask("until_final", finals=made["finals"], seconds=_HEAR_SECONDS)
+        used, crowd_used = cpu_seconds(ours.pid) - before, cpu_seconds(crowd.pid) - crowd_before
+        got = crowd.ask("tell")
+    correct = heard["members"] - heard["stale"]
+    findings.check(
+        "W5: every socket ends with the final version and counters of its deal",
+        f"{correct} of {sockets}{told_of(got)}",
+        holds=correct == sockets,
+    )
+    findings.check(
+        "W5: no version ever went backwards on any socket",
+        f"{got['backwards']} in {got['events']} deliveries",
+        holds=not got["backwards"] and got["events"] > sockets,
+    )
+    findings.conflated = Conflated(
+        sockets=sockets,
+        deals=len(deals),
+        changes=made["made"],
+        seconds=made["seconds"],
+        change_late_ms=made["late_ms"],
+        deliveries=got["events"],
+        cpu_seconds=used,
+        crowd_cpu_seconds=crowd_used,
+        correct=correct,
+        backwards=got["backwards"],
+        age_p50_ms=got["age_p50_ms"],
+        age_p99_ms=got["age_p99_ms"],
+        final_seconds=heard["seconds"],
+    )
+
+
+def told_of(answer: dict[str, Any]) -> str:
+    """How sockets ended that should not have, for a check's text."""
+    ended = answer["ended"]
+    return "".join(f"; {count} ended: {why}" for why, count in ended.items())
+
+
+def _executions(contender: Contender) -> float | None:
+    """Our own count of executions; None where it is not told."""
+    if not contender.is_ours:
+        return None
+    found = _EXECUTIONS.findall(contender.page("/metrics") or "")
+    return sum(float(value) for value in found) if found else None
