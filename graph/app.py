@@ -9,8 +9,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from auth.oidc import oidc_routes
 from graph.answers import MakeContext
 from graph.context import Context, RequestFacts
+from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
+from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.health import Health
 from graph.metrics import Metrics
@@ -31,8 +33,10 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
     """The ASGI application. Opens nothing before its lifespan starts.
 
     Resources that are given are used, and left open; otherwise it opens and closes its own.
+    Whoever serves it says `app.state.farewell` before it waits for what is open.
     """
     schema = build_schema(settings)
+    farewell = Farewell(ends_per_second=settings.socket_ends_per_second)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -49,6 +53,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                     sessions=opened.sessions,
                     clock=opened.clock,
                     on_session_ended=open_sessions.close_session,
+                    stock_changes_per_second=settings.stock_changes_per_second,
                 )
             )
             metrics = Metrics(opened.driftbook.counts)
@@ -56,10 +61,12 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
             execution = Execution(schema, _contexts(opened, hub), metrics)
             groups = Groups(execution, most_tokens=settings.query_tokens)
             stack.push_async_callback(groups.aclose)
-            app.router.routes[:] = _routes(opened, execution, groups, open_sessions)
+            app.router.routes[:] = _routes(opened, execution, groups, open_sessions, farewell)
             yield
 
-    return Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
+    app = Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
+    app.state.farewell = farewell
+    return app
 
 
 def _contexts(resources: Resources, hub: Hub) -> MakeContext:
@@ -70,12 +77,22 @@ def _contexts(resources: Resources, hub: Hub) -> MakeContext:
 
 
 def _routes(
-    resources: Resources, execution: Execution, groups: Groups, open_sessions: OpenSessions
+    resources: Resources,
+    execution: Execution,
+    groups: Groups,
+    open_sessions: OpenSessions,
+    farewell: Farewell,
 ) -> list[BaseRoute]:
     settings = resources.settings
     metrics = execution.metrics
-    endpoint = GraphQLEndpoint(execution, groups, settings=settings, open_sessions=open_sessions)
-    board = Switchboard(execution, groups, settings=settings, open_sessions=open_sessions)
+    board = Switchboard(
+        execution,
+        groups,
+        settings=settings,
+        open_sessions=open_sessions,
+        crowding=Crowding(settings),
+        farewell=farewell,
+    )
     webhook = PaymentWebhook(resources.pool, settings.stripe_webhook_secret, metrics)
     health = Health(
         needed={
@@ -86,7 +103,7 @@ def _routes(
     )
     return [
         *page_routes(settings),
-        Route("/graphql", endpoint),
+        Route("/graphql", GraphQLEndpoint(board, settings)),
         WebSocketRoute("/graphql", GraphQLSocket(board, settings)),
         Route("/webhooks/stripe", webhook.receive, methods=["POST"]),
         Route("/healthz", health.alive, methods=["GET"]),

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         20.0, gt=0, description="orders per process while Redis is down"
     )
     hold_notice_seconds: int = Field(60, ge=1, description="a notice this long before a lapse")
+    stock_changes_per_second: float = Field(
+        4.0, gt=0, le=1_000, description="told of a deal's stock; the newest always wins"
+    )
     session_days: int = Field(30, ge=1, le=365, description="a sign-in lasts this long")
     poll_payment_seconds: float = Field(60.0, gt=0, description="ask the provider after silence")
 

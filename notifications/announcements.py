@@ -12,8 +12,6 @@ from redis.exceptions import RedisError
 log = structlog.get_logger()
 
 CHANNEL: Final = "flashsale"
-# Four a second are as many as a person can follow; the newest value always wins.
-CONFLATION_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +31,13 @@ class StockNews:
 class Announcer:
     """Tells all processes what changed; fails open: a lost message is healed by the next one.
 
-    Stock is conflated per deal to a few messages a second; the first change after a quiet time,
+    Stock is conflated per deal to so many changes a second; the first change after a quiet time,
     selling out and coming back on sale go out at once.
     """
 
-    def __init__(self, broadcast: Broadcast) -> None:
+    def __init__(self, broadcast: Broadcast, *, changes_per_second: float) -> None:
         self._broadcast = broadcast
+        self._pause_seconds = 1 / changes_per_second
         self._latest: dict[str, StockNews] = {}
         self._told: dict[str, tuple[float, bool]] = {}
         self._flushes: dict[str, asyncio.Task[None]] = {}
@@ -51,8 +50,8 @@ class Announcer:
         self._latest[news.deal_id] = news
         told_at, was_sold_out = self._told.get(news.deal_id, (0.0, False))
         loop = asyncio.get_running_loop()
-        wait = told_at + CONFLATION_SECONDS - loop.time()
-        if wait <= 0 or (news.available == 0) != was_sold_out:
+        wait = told_at + self._pause_seconds - loop.time()
+        if wait <= 0 or (news.available <= 0) != was_sold_out:
             await self._tell_stock(news)
         elif news.deal_id not in self._flushes:
             self._flushes[news.deal_id] = loop.create_task(
@@ -93,7 +92,7 @@ class Announcer:
 
     async def _tell_stock(self, news: StockNews) -> None:
         now = asyncio.get_running_loop().time()
-        self._told[news.deal_id] = (now, news.available == 0)
+        self._told[news.deal_id] = (now, news.available <= 0)
         await self._publish({"kind": "stock", **asdict(news)})
 
     async def _publish(self, message: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
         )
         gateway = StripeGateway(settings)
         stack.push_async_callback(gateway.aclose)
-        announcer = Announcer(broadcast)
+        announcer = Announcer(broadcast, changes_per_second=settings.stock_changes_per_second)
         stack.push_async_callback(announcer.aclose)
         writer = await stack.enter_async_context(OrderWriter(pool))
         passwords = Passwords()

@@ -16,6 +16,7 @@ from kit.clock import Clock, from_ms
 from notifications.announcements import CHANNEL
 from orders.dealbook import DealBook
 from orders.stockboard import StockBoard, StockView
+from subscriptions.conflation import Conflation
 from subscriptions.deal_moments import deals_changed_since, moments_between
 from subscriptions.mailbox import Audience, Mailbox
 
@@ -52,6 +53,7 @@ class Hub:
         sessions: Sessions,
         clock: Clock,
         on_session_ended: Callable[[bytes], None],
+        stock_changes_per_second: float,
     ) -> None:
         self._broadcast = broadcast
         self._stockboard = stockboard
@@ -64,6 +66,7 @@ class Hub:
         self._carts: Audience[None] = Audience()
         self._orders: Audience[None] = Audience()
         self._latest: dict[str, StockView] = {}
+        self._told_stocks = Conflation(self._stocks.tell, per_second=stock_changes_per_second)
         self._heard_at = clock.now()
         self._missing_since: datetime | None = None
         self._listening = asyncio.Event()
@@ -86,11 +89,18 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._told_stocks.forget_all()
 
     @property
     def known_stocks(self) -> int:
         """How many deals' stock is kept: of those that somebody watches."""
-        return len(self._latest)
+        return max(len(self._latest), len(self._told_stocks))
+
+    @property
+    def watches(self) -> int:
+        """How many things are watched, by whomever."""
+        audiences = (self._stocks, self._deals, self._carts, self._orders)
+        return sum(len(audience.watched()) for audience in audiences)
 
     async def watch_stock(self, deal_ids: Sequence[str]) -> AsyncGenerator[StockView, None]:
         """The present stock of each deal that exists, then newer stock only.
@@ -108,6 +118,7 @@ class Hub:
             for deal_id in deal_ids:
                 if deal_id not in self._stocks:
                     self._latest.pop(deal_id, None)
+                    self._told_stocks.forget(deal_id)
 
     async def present_stock(self, deal_ids: Sequence[str]) -> AsyncGenerator[StockView, None]:
         """The present stock of each deal that exists, and no more."""
@@ -202,7 +213,8 @@ class Hub:
         latest = self._latest.get(view.deal_id)
         if latest is None or view.order > latest.order:
             self._latest[view.deal_id] = view
-            self._stocks.tell(view.deal_id, view)
+            turned = latest is not None and (latest.available <= 0) != (view.available <= 0)
+            self._told_stocks.offer(view.deal_id, view, urgent=turned)
 
     def _deal_changed(self, deal_id: str) -> None:
         self._dealbook.drop(deal_id)

@@ -62,7 +62,9 @@ class Listening:
 
 
 @asynccontextmanager
-async def start_hub(resources: Resources, broadcast: Broadcast) -> AsyncIterator[Listening]:
+async def start_hub(
+    resources: Resources, broadcast: Broadcast, *, changes_per_second: float = 1e9
+) -> AsyncIterator[Listening]:
     ended: list[bytes] = []
     hub = Hub(
         broadcast=broadcast,
@@ -71,6 +73,7 @@ async def start_hub(resources: Resources, broadcast: Broadcast) -> AsyncIterator
         sessions=resources.sessions,
         clock=resources.clock,
         on_session_ended=ended.append,
+        stock_changes_per_second=changes_per_second,
     )
     async with hub:
         yield Listening(hub, broadcast, resources, ended)

@@ -2,9 +2,14 @@
 
 import asyncio
 
+from broadcaster import Broadcast
+from redis.asyncio import Redis
+
+from kit.broadcast import RedisPubSub
 from kit.ids import new_id
+from runtime.resources import Resources
 from tests.orders.shop import Shop, buyer
-from tests.subscriptions.listening import Listening, upcoming, watching
+from tests.subscriptions.listening import Listening, start_hub, upcoming, watching
 
 
 async def test_the_present_stock_of_each_deal_comes_first(listening: Listening, shop: Shop) -> None:
@@ -120,3 +125,28 @@ async def test_a_thousand_watchers_are_told_of_one_announcement(
     for watch in watches:
         await watch.aclose()
     assert listening.hub.known_stocks == 0
+
+
+async def test_changes_of_a_deal_are_conflated_but_selling_out_and_coming_back_are_not(
+    resources: Resources, redis: Redis, shop: Shop
+) -> None:
+    deal_id = await shop.deal(allotment=9)
+    backend = RedisPubSub(resources.settings.redis_url, publisher=redis)
+    async with (
+        Broadcast(backend=backend) as broadcast,
+        start_hub(resources, broadcast, changes_per_second=0.01) as listening,
+        watching(listening.hub.watch_stock([deal_id])) as stocks,
+    ):
+        first = await upcoming(stocks)
+        for step, available in enumerate((8, 7, 0, 0, 2, 1), start=1):
+            await listening.tell_stock(
+                first, version=first.version + step, available=available, held=9 - available
+            )
+            await listening.has_heard_all()
+            if available in (0, 2) and step != 4:
+                assert (await upcoming(stocks)).version == first.version + step
+        waiting = asyncio.create_task(upcoming(stocks))
+        await listening.has_heard_all()
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait((waiting,))
