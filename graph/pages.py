@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -18,6 +19,7 @@ WEB: Final = Path(__file__).resolve().parent.parent / "web"
 # A browser runs no module under another type, and a machine's own list may name one.
 mimetypes.add_type("text/javascript", ".js")
 
+_WORTH_PACKING_BYTES: Final = 1_024
 _READING: Final = ["GET", "HEAD"]
 # A page and its modules belong together: the browser asks each time, and an ETag makes it cheap.
 _ASK_AGAIN: Final = "no-cache"
@@ -76,7 +78,7 @@ def page_routes(settings: Settings) -> list[BaseRoute]:
         Route("/", storefront, methods=_READING),
         Route("/dashboard", dashboard, methods=_READING),
         Route("/config.json", config, methods=_READING),
-        Mount("/static", files),
+        Mount("/static", GZipMiddleware(files, minimum_size=_WORTH_PACKING_BYTES)),
     ]
 
 

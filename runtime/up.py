@@ -28,6 +28,8 @@ _OWN = {
 _WHAT_TO_TRY = """
 flashsale is up: {api}
 
+  the shop                                {api}/
+  the control room, for operators         {api}/dashboard
   GraphQL, and an explorer for browsers   {api}/graphql
   live stock over WebSocket               {live}/graphql  (graphql-transport-ws)
   payment provider                        {sandbox}

@@ -133,3 +133,12 @@ def test_a_file_names_no_address_outside_and_loads_only_what_is_there(path: Path
 def test_a_page_has_no_script_or_style_of_its_own(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"<script(?![^>]*\ssrc=)[^>]*>|<style|\sstyle=|\son\w+=", text) == []
+
+
+async def test_a_pages_code_is_small_on_its_way(pages: httpx.AsyncClient) -> None:
+    on_its_way = 0
+    for path in WEB.glob("**/*.js"):
+        address = f"/static/{path.relative_to(WEB)}"
+        async with pages.stream("GET", address, headers={"Accept-Encoding": "gzip"}) as response:
+            on_its_way += len(b"".join([chunk async for chunk in response.aiter_raw()]))
+    assert on_its_way < 60 * 1024

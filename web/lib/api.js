@@ -1,6 +1,7 @@
 // The GraphQL API as the pages use it: questions over HTTP, live answers over one WebSocket.
 
 const ANSWER_WITHIN_MS = 20_000;
+const UNNOTICED_MS = 1_000; // a link that is back so soon is no news to people
 const SILENT_MS = 60_000; // the server pings every 25 s: two pings missed, and the link is gone
 const FIRST_RETRY_MS = 400;
 const LONGEST_RETRY_MS = 15_000;
@@ -52,11 +53,15 @@ let failures = 0;
 let nextId = 1;
 let retryTimer = 0;
 let silenceTimer = 0;
+let noticeTimer = 0;
 
-/** Subscribe until stop() is called, over reconnects too: after each one the present state comes first. */
+/**
+ * Subscribe until stop() is called, over reconnects too. `sink` has next(data) and, if it likes,
+ * error(refused), complete(), and again(): what was sent before a reconnect may have been missed.
+ */
 export function follow(document, variables, sink) {
   const id = String(nextId++);
-  operations.set(id, { document, variables, sink });
+  operations.set(id, { document, variables, sink, begun: false });
   if (acknowledged) subscribe(id);
   else connect();
   return () => {
@@ -100,6 +105,7 @@ function hear(message) {
     case "connection_ack":
       acknowledged = true;
       failures = 0;
+      clearTimeout(noticeTimer);
       for (const id of operations.keys()) subscribe(id);
       become("live");
       break;
@@ -131,8 +137,10 @@ function refused(id, operation, error) {
 }
 
 function subscribe(id) {
-  const { document, variables } = operations.get(id);
-  say({ type: "subscribe", id, payload: { query: document, variables } });
+  const operation = operations.get(id);
+  say({ type: "subscribe", id, payload: { query: operation.document, variables: operation.variables } });
+  if (operation.begun) operation.sink.again?.();
+  operation.begun = true;
 }
 
 function say(message) {
@@ -142,7 +150,8 @@ function say(message) {
 function lost(code, reason) {
   drop();
   if (operations.size === 0) return;
-  become("reconnecting");
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => become("reconnecting"), UNNOTICED_MS);
   // A server that restarts tells each of its clients a time of its own to come back.
   const told = code === 1012 ? /come back in (\d+) ms/.exec(reason) : null;
   const wait = told ? Number(told[1]) : spread(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));

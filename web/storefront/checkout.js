@@ -21,6 +21,14 @@ export async function showCheckout(place, { isShown }) {
     }
   }
   const { answer: checkout } = await ask(CHECKOUT);
+  if (checkout.__typename !== "Checkout" && sessionStorage.getItem(ASKED)) {
+    place.append(
+      el("h1", {}, "Checkout"),
+      el("p", { class: "note warn", role: "alert" }, "The shop is very busy, so it is not certain yet that your order was placed. It counts once, however often you ask."),
+      el("div", { class: "actions" }, el("button", { onclick: () => dispatchEvent(new HashChangeEvent("hashchange")) }, "Ask again"), el("a", { class: "button quiet", href: "#/orders" }, "My orders")),
+    );
+    return undefined;
+  }
   if (checkout.__typename !== "Checkout") {
     place.append(
       el("h1", {}, "Checkout"),

@@ -71,6 +71,11 @@ export async function showDeal(place, { id, params }) {
         Object.assign(deal, dealChanged);
         refresh();
       },
+      async again() {
+        const read = await ask(DEAL_PAGE, { id }).catch(() => ({ deal: null }));
+        Object.assign(deal, read.deal);
+        refresh();
+      },
     }),
   ];
   return () => stops.forEach((stop) => stop());

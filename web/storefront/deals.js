@@ -1,6 +1,6 @@
 // The list of deals: live stock over one subscription, clocks by the server's time.
 
-import { ask, follow, onLink } from "/static/lib/api.js";
+import { ask, follow } from "/static/lib/api.js";
 import { announce, el } from "/static/lib/dom.js";
 import { buyControls } from "./buy.js";
 import { CATEGORIES, DEALS, DEAL_CHANGED } from "./documents.js";
@@ -12,6 +12,8 @@ const PHASES = [["LIVE", "Live now"], ["SCHEDULED", "Coming up"], ["ENDED", "End
 const SORTS = [["ENDING_SOON", "Ending soon"], ["BIGGEST_DISCOUNT", "Biggest discount"], ["PRICE_ASC", "Lowest price"], ["NEWEST", "Newest"]];
 const TITLES = { LIVE: "Deals, live now", SCHEDULED: "Deals that open soon", ENDED: "Deals that have ended" };
 const EMPTY = { LIVE: "No deal is live at this moment.", SCHEDULED: "No deal is coming up.", ENDED: "No deal has ended yet." };
+let justChosen = null; // the filter whose choice shows the list anew
+const PAGE = 40; // as DEALS asks for
 const MOST_FOLLOWED = 100; // what one stockChanged takes
 
 export async function showDeals(place, { params, isShown }) {
@@ -44,15 +46,10 @@ export async function showDeals(place, { params, isShown }) {
     next: ({ dealChanged }) => {
       if (!list.change(dealChanged) && phaseOf(dealChanged) === wanted.phase) tellNew(news, list, dealChanged);
     },
-  });
-  let was = "live";
-  const unlink = onLink((state) => {
-    if (state === "live" && was !== "live") list.reread();
-    was = state;
+    again: () => list.reread(),
   });
   return () => {
     unfollow();
-    unlink();
     list.stop();
   };
 }
@@ -85,7 +82,7 @@ class DealList {
     const unfollow = this.unfollow;
     this.unfollow = followStock([...this.cards.keys()].slice(0, MOST_FOLLOWED));
     unfollow();
-    return deals.pageInfo.hasNextPage && this.size + 24 <= MOST_FOLLOWED;
+    return deals.pageInfo.hasNextPage && this.size + PAGE <= MOST_FOLLOWED;
   }
 
   focusOn(index) {
@@ -188,10 +185,14 @@ async function fillFilters(filters, wanted, isShown) {
 
 function field(id, name, options, value, chosen) {
   const select = el("select", { id }, ...options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)));
-  // A keyboard moves through the options of a closed list: the focus must still be there afterwards.
+  // A keyboard moves through the options of a closed list: the focus is still there afterwards.
   select.addEventListener("change", () => {
-    sessionStorage.setItem("focus", id);
+    justChosen = id;
     chosen(select.value);
   });
+  if (justChosen === id) {
+    justChosen = null;
+    setTimeout(() => select.focus(), 0);
+  }
   return el("div", { class: "field" }, el("label", { for: id }, name), select);
 }

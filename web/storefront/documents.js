@@ -25,7 +25,7 @@ export const START = `{ serverTime me ${USER} }`;
 export const SERVER_TIME = "{ serverTime }";
 
 export const DEALS = `query Deals($phase: DealPhase, $category: String, $sort: DealSort!, $after: String) {
-  deals(phase: $phase, category: $category, sort: $sort, first: 24, after: $after) {
+  deals(phase: $phase, category: $category, sort: $sort, first: 40, after: $after) {
     nodes { ${DEAL} stock ${STOCK} }
     pageInfo { hasNextPage endCursor }
   }

@@ -23,6 +23,8 @@ const VIEWS = [
   [/^\/(signin|signup)$/, showAccount],
 ];
 
+const COLUMNS = new Set([showCart, showCheckout, showOrder, showOrders]); // views to read, not to browse
+
 const main = document.getElementById("main");
 let leave = () => {};
 let shown = 0;
@@ -39,7 +41,8 @@ async function show({ first = false } = {}) {
     location.replace(`#/signin?next=${encodeURIComponent(location.hash)}`);
     return;
   }
-  const place = el("div", { class: "view" });
+  const column = COLUMNS.has(view) ? "column" : null;
+  const place = el("div", { class: column });
   let ended = () => {};
   try {
     ended = (await view(place, { params, id: found[1], isShown: () => turn === shown })) ?? ended;
@@ -56,7 +59,7 @@ async function show({ first = false } = {}) {
     return;
   }
   leave = ended;
-  main.replaceChildren(place);
+  main.replaceChildren(el("div", { class: "view" }, place));
   const heading = place.querySelector("h1");
   document.title = `${heading?.textContent ?? "Deals"} · Flash sale`;
   fillHeader(path);

@@ -30,11 +30,13 @@ export async function showOrder(place, { id, isShown }) {
       },
       error: (error) => {
         if (isShown()) view.answer.refuse(error);
+        if (!view.known) unfollow();
         reject(error);
       },
     });
   });
-  if (back) view.answer[back.tone](back.words);
+  // A failure that the order knows already is told beside the way to try again.
+  if (back && !(back.tone === "warn" && view.known.payment.status === "FAILED")) view.answer[back.tone](back.words);
   return () => {
     stop();
     view.stop();
@@ -46,7 +48,7 @@ function returnedFromBank() {
   const status = new URLSearchParams(location.search).get("redirect_status");
   if (location.search) history.replaceState(null, "", `${location.pathname}${location.hash}`);
   if (status === "succeeded") return { tone: "tell", words: "Your bank has confirmed that it is you." };
-  if (status === "failed") return { tone: "warn", words: "Your bank did not confirm the payment. Nothing was taken; you can try again." };
+  if (status === "failed") return { tone: "warn", words: "Your bank did not confirm the payment. Nothing was taken. You can try again." };
   return null;
 }
 
@@ -86,7 +88,7 @@ class OrderView {
   update(order) {
     const before = this.known;
     this.known = order;
-    this.heading.textContent = `Order ${order.number}`;
+    this.heading.replaceChildren("Order ", el("span", { class: "unbroken" }, order.number));
     this.pay.update(order);
     if (before?.status === order.status) return;
     this.status.replaceChildren(statusTag(order.status));
@@ -101,6 +103,11 @@ class OrderView {
     this.stopClock();
     this.clock.replaceChildren();
     if (order.status === "PENDING_PAYMENT") this.startClock(order);
+    // What was pressed may be gone now: whoever uses a keyboard goes on from the top.
+    if (document.activeElement?.closest("[hidden]")) {
+      this.heading.tabIndex = -1;
+      this.heading.focus();
+    }
   }
 
   fill(order) {

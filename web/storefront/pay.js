@@ -77,7 +77,9 @@ function sayState(status) {
 }
 
 function tellDecline(answer, message) {
-  answer.warn(`${message || "The payment was declined."} Nothing was taken. You can try again until the time is over.`);
+  // What Stripe's API says to a merchant's programmer here is no sentence for a buyer.
+  const words = /failed authentication/.test(message) ? "Your bank did not confirm the payment." : message;
+  answer.warn(`${words || "The payment was declined."} Nothing was taken. You can try again until the time is over.`);
 }
 
 /** Confirm the intent. The order itself tells what became of it: here only what the buyer must do. */
