@@ -7,7 +7,7 @@ import structlog
 
 from graph.backlog import Backlog
 from graph.line import PING, Line, text_frame
-from graph.protocol import CLOSE_COME_BACK, CLOSE_INIT_LATE, CLOSE_INTERNAL
+from graph.protocol import CLOSE_COME_BACK, CLOSE_INIT_LATE, CLOSE_INTERNAL, CLOSE_RESTART
 from graph.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -35,6 +35,7 @@ class Connection:
         self._silent = 0
         board.metrics.sockets.inc()
         board.inits.add(self._init_is_late)
+        board.farewell.welcome(self)
 
     def close(self, code: int, reason: str) -> None:
         """End it from our side. May be repeated: the first close counts."""
@@ -43,6 +44,10 @@ class Connection:
             self.line.close(code, reason)
             self.gone()
 
+    def send_home(self, return_after_ms: int) -> None:
+        """This process stops; another one, or the next, has the present state for the client."""
+        self.close(CLOSE_RESTART, f"Restarting; come back in {return_after_ms} ms")
+
     def gone(self) -> None:
         """The line is over, or about to be: nothing of the conversation stays."""
         if self._over:
@@ -50,6 +55,7 @@ class Connection:
         self._over = True
         self._backlog = None
         self.board.metrics.sockets.dec()
+        self.board.farewell.forget(self)
         self.board.inits.discard(self._init_is_late)
         self.board.pings.discard(self._ping)
         self.board.drains.discard(self._is_stuck)

@@ -12,6 +12,7 @@ from graph.line import Line
 from graph.open_sessions import session_lives
 from graph.protocol import (
     CLOSE_BAD_MESSAGE,
+    CLOSE_COME_BACK,
     CLOSE_DUPLICATE_ID,
     CLOSE_FORBIDDEN,
     CLOSE_INIT_TWICE,
@@ -33,6 +34,8 @@ class Conversation(Connection):
 
     __slots__ = (
         "_acknowledged",
+        "_address",
+        "_buyer",
         "_explicit_token",
         "_facts",
         "_inbox",
@@ -55,6 +58,13 @@ class Conversation(Connection):
         self._session: bytes | None = None
         self._init_seen = False
         self._acknowledged = False
+        # As whose it is counted; None: as nobody's.
+        self._address: str | None = None
+        self._buyer: str | None = None
+        if board.crowding.let_address_in(facts.address):
+            self._address = facts.address
+        else:
+            self.close(CLOSE_COME_BACK, "Too many sockets of this address; come back later")
 
     def heard(self, raw: bytes | None) -> None:
         """Take one message, or keep it until those before it are understood."""
@@ -117,6 +127,10 @@ class Conversation(Connection):
     async def _sign_in(self) -> None:
         viewer = await self.board.make_context(self._facts).viewer_or_none()
         if viewer is not None:
+            if not self.board.crowding.let_buyer_in(viewer.user_id):
+                self.close(CLOSE_COME_BACK, "Too many sockets of yours; come back later")
+                return
+            self._buyer = viewer.user_id
             self._session = viewer.token_hash
             self.board.open_sessions.add(self._session, self._session_ended)
         elif self._explicit_token:
@@ -182,6 +196,10 @@ class Conversation(Connection):
             super()._listen()
 
     def _leave(self) -> None:
+        if self._address is not None:
+            self.board.crowding.leave_address(self._address)
+        if self._buyer is not None:
+            self.board.crowding.leave_buyer(self._buyer)
         if self._session is not None:
             self.board.open_sessions.discard(self._session, self._session_ended)
         for running in self._operations.values():

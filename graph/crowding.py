@@ -1,7 +1,8 @@
-"""How many sockets one buyer and one address may have open in this process."""
+"""How many sockets and event streams one buyer and one address may have open in this process."""
 
 from collections import Counter
 
+from auth.sessions import Viewer
 from kit.settings import Settings
 
 
@@ -17,6 +18,21 @@ class Crowding:
         self._most_of_address = settings.sockets_per_address
         self._buyers: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
+
+    def let_stream_in(self, address: str, viewer: Viewer | None) -> bool:
+        """Count one more event stream of an address and of a buyer, or of nobody we know."""
+        if not self.let_address_in(address):
+            return False
+        if viewer is None or self.let_buyer_in(viewer.user_id):
+            return True
+        self.leave_address(address)
+        return False
+
+    def leave_stream(self, address: str, viewer: Viewer | None) -> None:
+        """An event stream that was let in is closed."""
+        self.leave_address(address)
+        if viewer is not None:
+            self.leave_buyer(viewer.user_id)
 
     def let_address_in(self, address: str) -> bool:
         """Count one more socket of an address, unless it has as many as it may."""

@@ -8,7 +8,6 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
-from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
@@ -16,10 +15,8 @@ from auth.cookie import clear_session_cookie, set_session_cookie
 from graph.answers import Answer, plain_answer, present
 from graph.context import Context
 from graph.event_stream import EventStream, Results, answered, followed
-from graph.execution import Execution
-from graph.groups import Groups
+from graph.explorer import explorer_headers, explorer_page
 from graph.negotiation import EVENT_STREAM, GRAPHQL_JSON, HTML, JSON, answer_type, is_json
-from graph.open_sessions import OpenSessions
 from graph.requests import (
     BadRequest,
     Credentials,
@@ -32,46 +29,37 @@ from graph.requests import (
     read_operation,
     read_query_string,
 )
+from graph.switchboard import Switchboard
 from kit.settings import Settings
+from orders.errors import OUT_OF_REACH
 
 log = structlog.get_logger()
 
 # Each waits for stores with bounded pools: more at once would only wait until they time out.
 MOST_AT_ONCE: Final = 2_000
 OVERLOADED_RETRY_MS: Final = 1_000
+CROWDED_RETRY_SECONDS: Final = "5"
 
 _READS: Final = (OperationType.QUERY,)
 _READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
-_NO_FRAMES: Final = {
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "frame-ancestors 'none'",
-}
 
 
 class GraphQLEndpoint:
     """The ASGI application at /graphql. Knows a schema and how to make contexts, and no stores."""
 
     def __init__(
-        self,
-        execution: Execution,
-        groups: Groups,
-        *,
-        settings: Settings,
-        open_sessions: OpenSessions,
-        most_at_once: int = MOST_AT_ONCE,
+        self, board: Switchboard, settings: Settings, *, most_at_once: int = MOST_AT_ONCE
     ) -> None:
-        self._schema = execution.schema
-        self._make_context = execution.make_context
-        self._metrics = execution.metrics
-        self._execution = execution
-        self._groups = groups
-        self._open_sessions = open_sessions
+        self._board = board
+        self._schema = board.execution.schema
+        self._make_context = board.make_context
+        self._metrics = board.metrics
         self._most_bytes = settings.body_bytes
         self._secure = settings.public_url.startswith("https://")
         self._origins = Origins(settings)
         self._most_at_once = most_at_once
         self._running = 0
-        self._page = get_graphql_ide_html()
+        self._page, self._page_headers = explorer_page(), explorer_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong is answered in GraphQL's form, too."""
@@ -83,12 +71,12 @@ class GraphQLEndpoint:
             credentials = self._admit(scope, headers)
             media_type = answer_type(headers.get("accept"), page=scope["method"] == "GET")
             if media_type == HTML:
-                response = HTMLResponse(self._page, headers=_NO_FRAMES)
+                response = HTMLResponse(self._page, headers=self._page_headers)
             else:
                 operation = await self._read(scope, headers, receive, credentials)
                 context = self._make_context(facts_of(scope, headers, credentials.token))
                 if media_type == EVENT_STREAM:
-                    response = self._stream(scope["method"], operation, context)
+                    response = await self._stream(scope["method"], operation, context)
                 else:
                     response = await self._run(scope["method"], operation, context, media_type)
                 operation_type = context.operation_type
@@ -148,23 +136,30 @@ class GraphQLEndpoint:
         self._keep_cookie(context, response)
         return response
 
-    def _stream(self, method: str, operation: Operation, context: Context) -> EventStream:
+    async def _stream(
+        self, method: str, operation: Operation, context: Context
+    ) -> Response | EventStream:
         facts = context.request
-        audience = self._groups.audience(operation)
+        try:
+            viewer = await context.viewer_or_none()
+        except OUT_OF_REACH:
+            return _overloaded(JSON)
+        if not self._board.crowding.let_stream_in(facts.address, viewer):
+            raise BadRequest(
+                "Too many sockets and streams of yours are open. Come back later.",
+                status=429,
+                code="RATE_LIMITED",
+                headers={"Retry-After": CROWDED_RETRY_SECONDS},
+            )
+        audience = self._board.groups.audience(operation)
         results: Results
         if audience is None:
             allowed = _READS if method == "GET" else _READS_AND_WRITES
-            results = partial(answered, self._execution, operation, facts, allowed)
+            results = partial(answered, self._board.execution, operation, facts, allowed)
         else:
             context.operation_type = "subscription"
-            results = partial(followed, self._groups, operation, audience, facts)
-        return EventStream(
-            results,
-            context=context,
-            make_context=self._make_context,
-            metrics=self._metrics,
-            open_sessions=self._open_sessions,
-        )
+            results = partial(followed, self._board.groups, operation, audience, facts)
+        return EventStream(self._board, results, facts, viewer)
 
     def _keep_cookie(self, context: Context, response: Response) -> None:
         """Sign the browser in or out, when a field asked for it."""

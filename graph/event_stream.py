@@ -9,15 +9,15 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from auth.sessions import Viewer
-from graph.answers import Answer, MakeContext
-from graph.context import Context, RequestFacts
+from graph.answers import Answer
+from graph.context import RequestFacts
 from graph.documents import Audience
 from graph.execution import Execution
 from graph.group import Group, Payload
 from graph.groups import Groups
-from graph.metrics import Metrics
-from graph.open_sessions import OpenSessions, session_lives
+from graph.open_sessions import session_lives
 from graph.requests import Operation
+from graph.switchboard import Switchboard
 
 # Proxies cut connections that are silent for long: nginx after 60 s, some after 30 s.
 KEEPALIVE_SECONDS: Final = 15.0
@@ -43,57 +43,62 @@ class EventStream:
 
     def __init__(
         self,
+        board: Switchboard,
         results: Results,
+        facts: RequestFacts,
+        viewer: Viewer | None,
         *,
-        context: Context,
-        make_context: MakeContext,
-        metrics: Metrics,
-        open_sessions: OpenSessions,
         keepalive_seconds: float = KEEPALIVE_SECONDS,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
+        """One that the board's crowding has let in already."""
+        self._board = board
         self._results = results
-        self._context = context
-        self._make_context = make_context
-        self._metrics = metrics
-        self._open_sessions = open_sessions
+        self._facts = facts
+        self._viewer = viewer
         self._keepalive_seconds = keepalive_seconds
         self._drain_seconds = drain_seconds
         self._ended = asyncio.Event()
+        self._sent_home = False
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Push each result as a `next` event, then `complete`."""
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        board, facts, viewer = self._board, self._facts, self._viewer
         gone = asyncio.create_task(_gone(receive))
         ended = asyncio.create_task(self._ended.wait())
-        session: bytes | None = None
+        board.farewell.welcome(self)
+        if viewer is not None:
+            board.open_sessions.add(viewer.token_hash, self._ended.set)
         try:
-            with self._metrics.socket_operations.track_inprogress():
-                viewer = await self._context.viewer_or_none()
-                if viewer is not None:
-                    session = viewer.token_hash
-                    self._open_sessions.add(session, self._ended.set)
-                events = self._events(viewer, gone, ended)
-                async with contextlib.aclosing(events):
-                    async for event in events:
-                        async with asyncio.timeout(self._drain_seconds):
-                            await send(
-                                {"type": "http.response.body", "body": event, "more_body": True}
-                            )
-            await send({"type": "http.response.body", "body": _COMPLETE})
+            with board.metrics.socket_operations.track_inprogress():
+                await self._push(send, gone, ended)
         except TimeoutError:
             return  # without a word: nobody reads it
         finally:
             gone.cancel()
             ended.cancel()
-            if session is not None:
-                self._open_sessions.discard(session, self._ended.set)
+            board.farewell.forget(self)
+            board.crowding.leave_stream(facts.address, viewer)
+            if viewer is not None:
+                board.open_sessions.discard(viewer.token_hash, self._ended.set)
 
-    async def _events(
-        self, viewer: Viewer | None, *ends: asyncio.Task[Any]
-    ) -> AsyncGenerator[bytes, None]:
+    def send_home(self, return_after_ms: int) -> None:  # noqa: ARG002 - this protocol has no word for it
+        """End without `complete`: a client of graphql-sse takes that for a lost connection."""
+        self._sent_home = True
+        self._ended.set()
+
+    async def _push(self, send: Send, *ends: asyncio.Task[Any]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        async with contextlib.aclosing(self._events(*ends)) as events:
+            async for event in events:
+                async with asyncio.timeout(self._drain_seconds):
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+        last = b"" if self._sent_home else _COMPLETE
+        await send({"type": "http.response.body", "body": last})
+
+    async def _events(self, *ends: asyncio.Task[Any]) -> AsyncGenerator[bytes, None]:
         """Events until the results, or what they need, come to an end."""
-        session = None if viewer is None else viewer.token_hash
+        session = None if self._viewer is None else self._viewer.token_hash
         async with contextlib.aclosing(self._results(session)) as results:
             while True:
                 upcoming = asyncio.ensure_future(anext(results, None))
@@ -107,7 +112,7 @@ class EventStream:
                         if any(end.done() for end in ends):
                             return
                         if not upcoming.done():
-                            if viewer is not None and not await self._session_lives():
+                            if session is not None and not await self._session_lives():
                                 return
                             yield _KEEPALIVE
                 finally:
@@ -116,12 +121,12 @@ class EventStream:
                 body = upcoming.result()
                 if body is None:
                     return
-                self._metrics.payloads.inc()
+                self._board.metrics.payloads.inc()
                 yield b"event: next\ndata: " + body + b"\n\n"
 
     async def _session_lives(self) -> bool:
         """Asked now and then, in case the session's end was not heard."""
-        return await session_lives(self._make_context(self._context.request))
+        return await session_lives(self._board.make_context(self._facts))
 
 
 async def answered(

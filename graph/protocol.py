@@ -12,7 +12,8 @@ CLOSE_NOT_TEXT: Final = 1007
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_INTERNAL: Final = 1011
 # https://www.iana.org/assignments/websocket
-CLOSE_COME_BACK: Final = 1013  # clients of graphql-ws connect again
+CLOSE_RESTART: Final = 1012  # clients of graphql-ws connect again on this and the next
+CLOSE_COME_BACK: Final = 1013
 # https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 CLOSE_BAD_MESSAGE: Final = 4400
 CLOSE_NOT_INITIALISED: Final = 4401

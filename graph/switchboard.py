@@ -1,10 +1,12 @@
-"""What all conversations of a process share."""
+"""What all conversations and event streams of a process share."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from graph.crowding import Crowding
 from graph.deadlines import Deadlines
 from graph.execution import Execution
+from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.open_sessions import OpenSessions
 from kit.settings import Settings
@@ -33,6 +35,8 @@ class Switchboard:
         *,
         settings: Settings,
         open_sessions: OpenSessions,
+        crowding: Crowding,
+        farewell: Farewell,
         pace: Pace = _PACE,
     ) -> None:
         self.execution = execution
@@ -40,6 +44,8 @@ class Switchboard:
         self.metrics = execution.metrics
         self.groups = groups
         self.open_sessions = open_sessions
+        self.crowding = crowding
+        self.farewell = farewell
         self.most_bytes = settings.body_bytes
         self.most_operations = settings.socket_operations
         self.pace = pace

@@ -16,7 +16,6 @@ HIGH_WATER_BYTES: Final = 32 * 1024
 LOW_WATER_BYTES: Final = 8 * 1024
 # After the last word: for it to be read, and for the client's answer.
 FLUSH_SECONDS: Final = 5.0
-RESTART_CODE: Final = 1012
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +90,7 @@ class DirectLine(asyncio.Protocol):
         self._transport.abort()
 
     def shutdown(self) -> None:
-        """The server stops, as uvicorn tells its connections."""
-        self.close(RESTART_CODE, "Restarting")
+        """The server stops, as uvicorn tells its connections; the talker chooses the moment."""
 
     def data_received(self, data: bytes) -> None:
         """Pass on what the client said, and answer pings and its close."""

@@ -70,7 +70,13 @@ def serve(
         return
     from graph.app import create_app  # noqa: PLC0415 - not loaded by processes that do not serve
 
-    serve_app(create_app(settings), listener, trusted_proxies=settings.trusted_proxies)
+    app = create_app(settings)
+    serve_app(
+        app,
+        listener,
+        trusted_proxies=settings.trusted_proxies,
+        on_stop=app.state.farewell.say,
+    )
 
 
 @commands.command()

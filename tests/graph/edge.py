@@ -19,14 +19,17 @@ from websockets.typing import Subprotocol
 
 from graph.answers import MakeContext
 from graph.context import Context, RequestFacts
+from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
+from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.socket import GraphQLSocket
 from graph.switchboard import Pace, Switchboard
 from kit.settings import Settings, load_settings
+from runtime.server import Server
 from runtime.socket_protocol import BoundedSocket
 from tests.graph.small_schema import Fakes, FakeSessions, small_schema
 
@@ -45,6 +48,7 @@ class Edge:
     contexts: list[Context]
     make_context: MakeContext
     groups: Groups
+    board: Switchboard
 
     @property
     def calls(self) -> list[str]:
@@ -103,10 +107,17 @@ async def serve_edge(
     execution = Execution(schema, make_context, metrics)
     groups = Groups(execution, most_tokens=settings.query_tokens)
     sessions = fakes.open_sessions
-    endpoint = GraphQLEndpoint(
-        execution, groups, settings=settings, open_sessions=sessions, most_at_once=most_at_once
+    farewell = Farewell(ends_per_second=settings.socket_ends_per_second)
+    board = Switchboard(
+        execution,
+        groups,
+        settings=settings,
+        open_sessions=sessions,
+        crowding=Crowding(settings),
+        farewell=farewell,
+        pace=pace,
     )
-    board = Switchboard(execution, groups, settings=settings, open_sessions=sessions, pace=pace)
+    endpoint = GraphQLEndpoint(board, settings, most_at_once=most_at_once)
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
@@ -116,7 +127,7 @@ async def serve_edge(
         middleware=edge_middleware(settings),
     )
     async with (
-        serve(app) as port,
+        serve(app, on_stop=farewell.say) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
     ):
         yield Edge(
@@ -127,15 +138,18 @@ async def serve_edge(
             contexts=contexts,
             make_context=make_context,
             groups=groups,
+            board=board,
         )
 
 
 @asynccontextmanager
-async def serve(app: Starlette) -> AsyncIterator[int]:
+async def serve(
+    app: Starlette, *, on_stop: Callable[[], None] = lambda: None
+) -> AsyncIterator[int]:
     """Serve an application on a free port of loopback, in this event loop."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             app,
             http="httptools",
@@ -145,7 +159,8 @@ async def serve(app: Starlette) -> AsyncIterator[int]:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
-        )
+        ),
+        on_stop,
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:

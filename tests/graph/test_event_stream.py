@@ -109,14 +109,9 @@ async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edg
         await asyncio.Event().wait()
         raise AssertionError
 
-    stream = EventStream(
-        silence,
-        context=edge.make_context(request),
-        make_context=edge.make_context,
-        metrics=edge.metrics,
-        open_sessions=edge.fakes.open_sessions,
-        keepalive_seconds=0.01,
-    )
+    viewer = await edge.make_context(request).viewer_or_none()
+    assert edge.board.crowding.let_stream_in(request.address, viewer)
+    stream = EventStream(edge.board, silence, request, viewer, keepalive_seconds=0.01)
     async with asyncio.timeout(10):
         await stream({"type": "http"}, stays, send)
     assert sent == [b"", *[b":\n\n"] * 3, b"event: complete\ndata:\n\n"]
