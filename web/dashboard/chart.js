@@ -75,10 +75,10 @@ function levels(points, { x, from, now, width, top, floor }) {
 function steps(points, level, { x, y, from, now }) {
   const corners = [];
   points.forEach((point, index) => {
-    const begins = Math.max(from, point.at);
-    const ends = points[index + 1]?.at ?? Math.max(now, begins);
     const height = y(level(point)).toFixed(1);
-    corners.push(`${x(begins).toFixed(1)} ${height}`, `${x(Math.max(from, ends)).toFixed(1)} ${height}`);
+    for (const at of [point.at, points[index + 1]?.at ?? now]) {
+      corners.push(`${x(Math.min(now, Math.max(from, at))).toFixed(1)} ${height}`);
+    }
   });
   return corners;
 }
@@ -119,15 +119,12 @@ function unknowns(breaks, { x, from, now, top, floor }) {
   return breaks
     .map((gap) => ({ from: Math.max(from, gap.from), to: gap.to ?? now }))
     .filter((gap) => gap.to > gap.from)
-    .map((gap) =>
-      svg("rect", {
-        x: x(gap.from),
-        y: top,
-        width: x(gap.to) - x(gap.from),
-        height: floor - top,
-        ...filled("unknown"),
-      }),
-    );
+    .flatMap((gap) => {
+      const width = x(gap.to) - x(gap.from);
+      const hatched = svg("rect", { x: x(gap.from), y: top, width, height: floor - top, ...filled("unknown") });
+      const text = svg("text", { x: x(gap.from) + width / 2, y: top + 14, class: "note middle" }, "no link");
+      return width < 50 ? [hatched] : [hatched, text];
+    });
 }
 
 function times({ x, from, now, width, floor }) {

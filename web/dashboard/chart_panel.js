@@ -5,6 +5,7 @@ import { chartInWords, drawChart } from "./chart.js";
 import { count, timeOfDay } from "./words.js";
 
 const ROWS = 12;
+const DRAWN_EVERY_MS = 900; // a chart of minutes moves by a few pixels in a second
 
 export class ChartPanel {
   constructor(title) {
@@ -12,7 +13,7 @@ export class ChartPanel {
     this.rows = el("tbody");
     this.table = el(
       "details",
-      { class: "as-table" },
+      { class: "as-table", ontoggle: () => this._again() },
       el("summary", {}, "Figures as a table"),
       el(
         "div",
@@ -27,29 +28,40 @@ export class ChartPanel {
       ),
     );
     this.element = el("figure", { class: "chart-panel" }, this.picture, this.table);
-    this._visible = true;
-    this._watchVisibility();
+    this._drawnAt = -Infinity;
+    this._watchPicture();
   }
 
-  /** Draw what is known at `now`; does nothing while nobody can see it. */
+  /** Show what is known at `now`, unless that was done a moment ago. */
   update(history, { now, windowMs, refused }) {
-    if (!this._visible) return;
-    const { clientWidth: width, clientHeight: height } = this.picture;
-    if (width === 0 || height === 0) return;
-    drawChart(this.picture, history, { now, windowMs, width, height });
+    if (performance.now() - this._drawnAt < DRAWN_EVERY_MS) return;
+    this._drawnAt = performance.now();
+    // Words and table can be read without being in sight; only a picture has to be seen.
     this.picture.setAttribute("aria-label", chartInWords(history, now, refused));
     if (this.table.open) this._fill(history, now, windowMs);
+    const { visible, width, height } = this._place;
+    if (visible && width > 0) drawChart(this.picture, history, { now, windowMs, width, height });
   }
 
   remove() {
-    this._watcher.disconnect();
+    for (const watcher of this._watchers) watcher.disconnect();
   }
 
-  _watchVisibility() {
-    this._watcher = new IntersectionObserver(([entry]) => {
-      this._visible = entry.isIntersecting;
-    });
-    this._watcher.observe(this.element);
+  /** Asking the picture for its size at each drawing would lay the whole page out each time. */
+  _watchPicture() {
+    this._place = { visible: false, width: 0, height: 0 };
+    const moved = (place) => {
+      Object.assign(this._place, place);
+      this._again();
+    };
+    const size = new ResizeObserver(([{ contentRect }]) => moved({ width: contentRect.width, height: contentRect.height }));
+    const sight = new IntersectionObserver(([{ isIntersecting }]) => moved({ visible: isIntersecting }));
+    this._watchers = [size, sight];
+    for (const watcher of this._watchers) watcher.observe(this.picture);
+  }
+
+  _again() {
+    this._drawnAt = -Infinity;
   }
 
   _fill(history, now, windowMs) {

@@ -110,7 +110,7 @@ export class DealCard {
     setText(hold, phase === "PAUSED" ? "Resume" : "Pause");
     for (const button of [hold, adjust, end]) button.hidden = over;
     this.reserve.hidden = over || withheld === 0;
-    setText(this.withheld, `Safety stock: ${units(withheld)} withheld`);
+    setText(this.withheld, `Safety stock: ${count(withheld)} withheld`);
     // The one thing to press: what is paused waits for it, what is sold out has nothing else left.
     hold.classList.toggle("quiet", phase !== "PAUSED");
     release.classList.toggle("quiet", !(phase === "LIVE" && stock?.level === "SOLD_OUT"));

@@ -14,6 +14,7 @@ export class Floor {
   /** `changed()` is called after each change, `refused(error)` when the server will not tell. */
   constructor({ changed, refused }) {
     this.deals = new Map();
+    this.known = false;
     this.room = null;
     this.roomHeardAt = null;
     this.link = "live";
@@ -47,6 +48,7 @@ export class Floor {
     const sentAt = performance.now();
     const data = await ask(DEALS);
     heard(data.serverTime, sentAt);
+    this.known = true;
     const lists = [data.live, data.paused, data.scheduled, data.ended];
     const deals = lists.flatMap((list) => list.nodes);
     const listed = new Set(deals.map((deal) => deal.id));

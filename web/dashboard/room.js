@@ -12,9 +12,9 @@ import { showReport } from "./report.js";
 import { PHASES, word } from "./words.js";
 
 const SHELVES = [
-  { name: "on-sale", heading: "On sale", phases: ["LIVE", "PAUSED"], none: "Nothing is on sale." },
-  { name: "later", heading: "Opening later", phases: ["SCHEDULED"], none: "Nothing is planned." },
-  { name: "over", heading: "Over", phases: ["ENDED"], none: "Nothing has ended yet." },
+  { name: "on-sale", heading: "On sale", phases: ["LIVE", "PAUSED"], empty: "Nothing is on sale." },
+  { name: "later", heading: "Opening later", phases: ["SCHEDULED"], empty: "Nothing is planned." },
+  { name: "over", heading: "Over", phases: ["ENDED"], empty: "Nothing has ended yet." },
 ];
 const DRAWN_EVERY_MS = 200;
 const NARROW = "(max-width: 44rem)";
@@ -46,6 +46,7 @@ export class Room {
   }
 
   async open() {
+    this._update();
     await this.floor.open();
     this._timer = setInterval(() => this._soon(), 1_000);
     await this.orders.read();
@@ -80,9 +81,10 @@ export class Room {
     this._dropGone();
   }
 
-  _fillShelf({ phases, list, none }) {
+  _fillShelf({ phases, list, none, empty }) {
     const deals = this.floor.inPhases(...phases).filter((deal) => deal.title.toLowerCase().includes(this.sought));
-    none.hidden = deals.length > 0;
+    none.textContent = this.sought ? "No deal of this name." : empty;
+    none.hidden = deals.length > 0 || !this.floor.known;
     const cards = deals.map((deal) => this._card(deal)).sort((one, other) => other.large - one.large);
     placed(list, cards.map((card) => card.element));
     for (const card of cards) card.update({ now: now(), windowMs: this.windowMs });
@@ -158,12 +160,12 @@ function choice(id, label, texts, chosen) {
   return el("div", { class: "filter" }, el("label", { for: id }, label), select);
 }
 
-function builtShelf({ name, heading, phases, none: text }) {
+function builtShelf({ name, heading, phases, empty }) {
   const list = el("div", { class: `deals ${name}` });
-  const none = el("p", { class: "muted none" }, text);
+  const none = el("p", { class: "muted none", hidden: true });
   const head = el("div", { class: "section-head" }, el("h2", { id: `${name}-heading` }, heading));
   const element = el("section", { class: "shelf", "aria-labelledby": `${name}-heading` }, head, none, list);
-  return { phases, list, none, head, element };
+  return { phases, empty, list, none, head, element };
 }
 
 /** Let a list hold these, in this order, moving only those that are elsewhere: a moved one loses the focus. */
