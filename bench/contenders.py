@@ -73,6 +73,20 @@ class Contender:
             return None
         return body.decode()
 
+    def counted(self, name: str) -> float:
+        """One of our own counters, all its labels together.
+
+        Raises:
+            LookupError: it is not told.
+        """
+        lines = (self.page("/metrics") or "").splitlines()
+        values = [
+            line.rpartition(" ")[2] for line in lines if line.startswith((f"{name} ", name + "{"))
+        ]
+        if not values:
+            raise LookupError(f"{self.name} does not count {name}")
+        return sum(map(float, values))
+
     def stop(self) -> None:
         """Stop it and wait for its end."""
         self.child.ask_to_stop()

@@ -141,9 +141,11 @@ class Crowd:
             while time.monotonic() < until:
                 self.turn(_TURN_SECONDS)
 
-    def _stall(self, *, count: int) -> dict[str, Any]:
-        """Let so many members read nothing more; with 0, all read again."""
+    def _stall(self, *, count: int, topic: str) -> dict[str, Any]:
+        """Let so many members of a topic read nothing more; with 0, all of them read again."""
         for number, member in list(self._members.items()):
+            if member.topic != topic:
+                continue
             if count and not member.stalled and member.stage is Stage.LIVE:
                 self._epoll.unregister(number)
                 member.stalled = True

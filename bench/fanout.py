@@ -1,6 +1,5 @@
 """W5: how much CPU time it costs to tell many sockets one thing, and whether all hear the last."""
 
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,9 +18,7 @@ CONFLATED_DEALS: Final = 20
 CHANGES_PER_SECOND: Final = 1_000.0
 _ROUNDS: Final = 2
 _HEAR_SECONDS: Final = 120.0
-_EXECUTIONS: Final = re.compile(
-    r"^flashsale_live_executions_total(?:\{[^}]*\})? (\S+)", re.MULTILINE
-)
+_EXECUTIONS: Final = "flashsale_live_executions_total"
 
 
 @dataclass(slots=True)
@@ -49,16 +46,12 @@ def measure_fanout(stage: Stage, findings: Findings, *, peers: bool, seconds: fl
         executed = 0.0
         for name in (names + names[::-1]) * _ROUNDS:
             side = sides[name]
-            before = _executions(side.contender)
+            before = side.contender.counted(_EXECUTIONS) if name == OURS else 0.0
             turn = _take_turn(stage, findings, side, deal, events[name])
             fanout.turns[name].append(turn)
             stage.tell(f"W5: {name}: {turn.per_cpu_second:,.0f} deliveries per CPU-second")
             if name == OURS:
-                after = _executions(side.contender)
-                if before is None or after is None:
-                    executed = float("nan")
-                else:
-                    executed += after - before
+                executed += side.contender.counted(_EXECUTIONS) - before
     told = events[OURS] * len(fanout.turns[OURS])
     fanout.executions_per_event = executed / told
     findings.check(
@@ -149,11 +142,3 @@ def told_of(answer: dict[str, Any]) -> str:
     """How sockets ended that should not have, for a check's text."""
     ended = answer["ended"]
     return "".join(f"; {count} ended: {why}" for why, count in ended.items())
-
-
-def _executions(contender: Contender) -> float | None:
-    """Our own count of executions; None where it is not told."""
-    if not contender.is_ours:
-        return None
-    found = _EXECUTIONS.findall(contender.page("/metrics") or "")
-    return sum(float(value) for value in found) if found else None

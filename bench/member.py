@@ -27,6 +27,7 @@ _PROTOCOL: Final = "graphql-transport-ws"
 _INIT: Final = client_frame(TEXT, b'{"type":"connection_init"}')
 _PONG_MESSAGE: Final = client_frame(TEXT, b'{"type":"pong"}')
 _READ_BYTES: Final = 65_536
+_UNREAD_BYTES: Final = 32_768
 # linux/in.h: choose the port at connect, so that one port serves many destinations.
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 _CLOSED_HARD: Final = struct.pack("ii", 1, 0)
@@ -74,6 +75,8 @@ class Member:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # What the kernel takes in for somebody who does not read: little, and always the same.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD_BYTES)
         self.socket.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         self.socket.bind((source, 0))
         with contextlib.suppress(BlockingIOError):

@@ -135,8 +135,8 @@ def _memory(memory: Memory) -> list[str]:
     if memory.stalled is not None:
         seen = memory.stalled
         told.append(
-            f"{seen.stalled:,} sockets read nothing for {seen.seconds:.0f} s while events went on: "
-            f"memory grew by {seen.most_kib - seen.before_kib:,} KiB at most, and "
+            f"{seen.stalled:,} sockets of a busy deal read nothing for {seen.seconds:.0f} s while "
+            f"events went on: memory grew by {seen.most_kib - seen.before_kib:,} KiB at most, and "
             f"{seen.others_correct:,} of {seen.others:,} others got the final value."
         )
     if memory.after_cut_kib:

@@ -156,12 +156,13 @@ async def test_a_stalled_member_reads_nothing_and_is_not_waited_for() -> None:
     crowd = Crowd()
     async with opened() as theatre:
         await fill(crowd, theatre, 2)
-        assert await do(crowd, "stall", count=1) == {"stalled": 1}
+        assert await do(crowd, "stall", count=1, topic="deal_2") == {"stalled": 0}
+        assert await do(crowd, "stall", count=1, topic=DEAL) == {"stalled": 1}
         for writer in theatre.stage:
             theatre.say(writer, event(version=6))
         done = await do(crowd, "until_final", finals={DEAL: final(6)}, seconds=10)
         assert (done["members"], done["stale"]) == (1, 0)
-        assert await do(crowd, "stall", count=0) == {"stalled": 0}
+        assert await do(crowd, "stall", count=0, topic=DEAL) == {"stalled": 0}
         done = await do(crowd, "until_final", finals={DEAL: final(6)}, seconds=10)
         assert (done["members"], done["stale"]) == (2, 0)
         await do(crowd, "cut")
