@@ -17,7 +17,7 @@ export async function showDeal(place, { id, params }) {
   takeStock(deal.stock);
   const [bar, stopBar] = stockBar(deal);
   const buying = buyControls(deal, { quantities: true });
-  const [clock, stopClock] = dealClock(deal, (phase, before) => {
+  const [clock, stopClock, refreshClock] = dealClock(deal, (phase, before) => {
     buying.refresh();
     tellCrossing(deal, phase, before);
   });
@@ -28,6 +28,7 @@ export async function showDeal(place, { id, params }) {
     title.textContent = deal.title;
     price.replaceChildren(priceLine(deal));
     times.textContent = `Open ${whenText(deal.startsAt)} to ${whenText(deal.endsAt)}. At most ${deal.purchaseLimit} for each buyer.`;
+    refreshClock();
     buying.refresh();
   }
   refresh();

@@ -114,7 +114,7 @@ function dealCard(deal, { first }) {
   const id = `title-${deal.id}`;
   const [bar, stopBar] = stockBar(deal);
   const buying = buyControls(deal);
-  const [clock, stopClock] = dealClock(deal, () => buying.refresh());
+  const [clock, stopClock, refreshClock] = dealClock(deal, () => buying.refresh());
   const price = el("div", {}, priceLine(deal));
   const title = el("a", { href: `#/deal/${deal.id}` }, deal.title);
   const element = el(
@@ -138,6 +138,7 @@ function dealCard(deal, { first }) {
     refresh() {
       title.textContent = deal.title;
       price.replaceChildren(priceLine(deal));
+      refreshClock();
       buying.refresh();
     },
     stop() {

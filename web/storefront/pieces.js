@@ -92,13 +92,13 @@ function flash(element) {
   element.classList.add("changed");
 }
 
-/** A deal's clock by the server's time; [element, stop]. `phaseChanged` hears of each crossing. */
+/** A deal's clock by the server's time; [element, stop, refresh]. `phaseChanged` hears of each crossing. */
 export function dealClock(deal, phaseChanged = () => {}) {
   const label = el("span");
   const time = el("time", { class: "number" });
   const element = el("p", { class: "deal-clock", role: "timer", "aria-live": "off" }, label, " ", time);
   let phase = null;
-  const stop = everySecond(() => {
+  function refresh() {
     const current = phaseOf(deal);
     const soon = { SCHEDULED: ["Opens in", deal.startsAt], LIVE: ["Ends in", deal.endsAt], PAUSED: ["Paused, ends in", deal.endsAt] }[current];
     if (soon) {
@@ -118,8 +118,8 @@ export function dealClock(deal, phaseChanged = () => {}) {
       phase = current;
       phaseChanged(current, before);
     }
-  });
-  return [element, stop];
+  }
+  return [element, everySecond(refresh), refresh];
 }
 
 /** A clock that runs out at a moment; [element, stop]. `over` is called once when it has. */
