@@ -13,7 +13,7 @@ async function liveDeals() {
     const response = await fetch(ADDRESS, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ query: `{ deals(first: ${MOST_DEALS}) { nodes { id } } }` }),
+      body: JSON.stringify({ query: `{ deals(sort: NEWEST, first: ${MOST_DEALS}) { nodes { id } } }` }),
     });
     return (await response.json()).data.deals.nodes.map((deal) => deal.id);
   } catch {
