@@ -1,7 +1,5 @@
 """The npm packages, one API process on the session's stores, and clients that reach it."""
 
-import hashlib
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -16,30 +14,18 @@ from auth.seeding import seed_buyers
 from kit.settings import Settings
 from runtime.resources import Resources
 from tests.clients.api_process import ApiProcess
-from tests.clients.program import FOLDER, Program, running
+from tests.clients.packages import installed_packages
+from tests.clients.program import Program, running
 from tests.journey.client import Api
 from tests.orders.shop import Shop
 
-INSTALL_SECONDS = 300
 OTHER_SHOP = "https://shop.example"
 Connect = Callable[..., AbstractAsyncContextManager[Program]]
 
 
 @pytest.fixture(scope="session")
 def npm_packages() -> Path:
-    """The folder of the packages in package-lock.json; installed once, and when it has changed."""
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    wanted, packages = hashlib.sha256(lock).hexdigest(), FOLDER / "node_modules"
-    marker = packages / ".installed"
-    if not marker.exists() or marker.read_text(encoding="utf-8") != wanted:
-        subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607 - on PATH
-            cwd=FOLDER,
-            check=True,
-            timeout=INSTALL_SECONDS,
-        )
-        marker.write_text(wanted, encoding="utf-8")
-    return packages
+    return installed_packages()
 
 
 @pytest.fixture(scope="session")

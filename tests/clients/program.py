@@ -4,10 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent
+from tests.clients.packages import FOLDER
+
 LIMIT_SECONDS = 30.0
 
 
