@@ -65,13 +65,14 @@ async function leave(button) {
   }
 }
 
-const lost = el("p", { class: "link-state", hidden: true }, "Live updates are interrupted. Reconnecting …");
+const lost = el("div", { class: "link-state", role: "status" });
 
 /** Show whether live answers flow; whether that is news. */
 export function showLink(state) {
   if (!lost.isConnected) document.body.append(lost);
-  const changed = lost.hidden !== (state === "live");
-  lost.hidden = state === "live";
+  const interrupted = state !== "live";
+  const changed = interrupted === (lost.textContent === "");
+  lost.textContent = interrupted ? "Live updates are interrupted. Reconnecting …" : "";
   return changed;
 }
 

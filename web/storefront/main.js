@@ -11,7 +11,7 @@ import { fillFooter, fillHeader, showLink } from "./frame.js";
 import { showOrder } from "./order.js";
 import { showOrders } from "./orders.js";
 import { inWords } from "./refusals.js";
-import { askTime, open, shop } from "./shop.js";
+import { askTime, open, shop, watch } from "./shop.js";
 
 const VIEWS = [
   [/^\/$/, showDeals],
@@ -28,6 +28,7 @@ const COLUMNS = new Set([showCart, showCheckout, showOrder, showOrders]); // vie
 const main = document.getElementById("main");
 let leave = () => {};
 let shown = 0;
+let personal = false; // whether the view that is shown is for somebody who is signed in
 
 /** Show what the address names. `first`: the page was just loaded, and the focus is where it is. */
 async function show({ first = false } = {}) {
@@ -37,6 +38,7 @@ async function show({ first = false } = {}) {
   const [path, query] = (location.hash.slice(1) || "/").split("?");
   const params = new URLSearchParams(query);
   const [found, view, needs] = match(path);
+  personal = Boolean(needs);
   if (needs && !shop.me) {
     location.replace(`#/signin?next=${encodeURIComponent(location.hash)}`);
     return;
@@ -93,14 +95,16 @@ async function start() {
   fillFooter();
   onLink((state) => {
     const changed = showLink(state);
-    if (changed) announce(state === "live" ? "Live updates are back." : "Live updates are interrupted. Reconnecting.");
-    if (changed && state === "live") askTime();
+    if (!changed || state !== "live") return;
+    announce("Live updates are back.");
+    askTime();
   });
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
     main.focus();
   });
   addEventListener("hashchange", () => show());
+  watch("me", (me) => !me && personal && show());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && askTime());
   await show({ first: true });
 }

@@ -1,6 +1,7 @@
 // Refusals in plain words, shown beside what was pressed.
 
 import { el, money, spokenTime, whenText } from "/static/lib/dom.js";
+import { changeViewer } from "./shop.js";
 
 const STATUS_WORDS = {
   PENDING_PAYMENT: "Waiting for payment",
@@ -85,7 +86,7 @@ export function answerPlace() {
     tell: (...content) => show("good", "status", ...content),
     warn: (...content) => show("warn", "status", ...content),
     refuse(refusal) {
-      const signIn = refusal.code === "UNAUTHENTICATED" ? [" ", el("a", { href: "#/signin" }, "Sign in")] : [];
+      const signIn = refusal.code === "UNAUTHENTICATED" ? [" ", el("a", { href: `#/signin?next=${encodeURIComponent(location.hash || "#/")}` }, "Sign in")] : [];
       show("bad", "alert", inWords(refusal), ...signIn);
     },
     clear: () => element.replaceChildren(),
@@ -103,6 +104,7 @@ export async function press(button, answer, work) {
     await work();
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error)) console.error(error);
+    if (error.code === "UNAUTHENTICATED") changeViewer(null);
     answer.refuse(error);
   } finally {
     button.removeAttribute("aria-disabled");
