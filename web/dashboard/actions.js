@@ -42,7 +42,9 @@ export function refund(order) {
     verb: `Refund ${amount}`,
     danger: true,
     act: ({ restock, reason }) =>
-      done(REFUND, { input: { orderId: order.id, restock: restock === "yes", reason: reason.trim() } }),
+      done(REFUND, {
+        input: { orderId: order.id, restock: restock === "yes", reason: reason.trim() },
+      }),
   });
 }
 
@@ -72,7 +74,8 @@ const DEAL_ACTIONS = {
 
   resume: (deal) => ({
     title: `Resume “${deal.title}”?`,
-    says: () => `It goes on at once${deal.stock ? `, with ${units(deal.stock.available)} available` : ""}.`,
+    says: () =>
+      `It goes on at once${deal.stock ? `, with ${units(deal.stock.available)} available` : ""}.`,
     verb: "Resume",
     document: RESUME,
     variables: () => ({ dealId: deal.id }),
@@ -104,7 +107,9 @@ const DEAL_ACTIONS = {
     says: (values) => adjustmentInWords(deal, values),
     verb: "Change stock",
     document: ADJUST,
-    variables: (values) => ({ input: { dealId: deal.id, delta: delta(values), reason: values.reason.trim() } }),
+    variables: (values) => ({
+      input: { dealId: deal.id, delta: delta(values), reason: values.reason.trim() },
+    }),
     told: (values) =>
       delta(values) < 0 ? `${units(-delta(values))} taken back` : `${units(delta(values))} added`,
   }),
@@ -113,7 +118,12 @@ const DEAL_ACTIONS = {
     const withheld = deal.floor.safetyStock;
     return {
       title: `Release safety stock of “${deal.title}”`,
-      fields: [numberField("units", `Units, of ${count(withheld)} withheld`, { most: withheld, value: withheld })],
+      fields: [
+        numberField("units", `Units, of ${count(withheld)} withheld`, {
+          most: withheld,
+          value: withheld,
+        }),
+      ],
       says: (values) =>
         `${units(Number(values.units))} of the safety stock can be bought at once. ` +
         `${units(Math.max(0, withheld - Number(values.units)))} stay withheld.`,
@@ -135,7 +145,9 @@ function adjustmentInWords({ stock }, values) {
   const after = before + change;
   const target = after >= 0 ? ` from ${count(before)} to ${count(after)}` : "";
   if (values.direction === "take") {
-    const free = stock ? ` Only what nobody holds or has bought can be taken: ${units(stock.available)} now.` : "";
+    const free = stock
+      ? ` Only what nobody holds or has bought can be taken: ${units(stock.available)} now.`
+      : "";
     return `The allotment shrinks${target}.${free}`;
   }
   return `The allotment grows${target}, and what is added can be bought at once.`;

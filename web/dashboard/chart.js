@@ -16,7 +16,10 @@ const STACK = ["sold", "held", "available"];
 const SHORTEST_MS = 60_000;
 const BARS = 60;
 
-/** Draw `history` as it was in the `windowMs` before `now`, into an svg of this size. */
+/**
+ * Draw `history` as it was in the `windowMs` before `now`, into an svg of this size.
+ * Returns which moment is at a place, null for none.
+ */
 export function drawChart(target, history, { now, windowMs, width, height }) {
   const known = history.since === null ? 0 : now - history.since;
   const shownMs = Math.min(windowMs, Math.max(SHORTEST_MS, known));
@@ -28,10 +31,22 @@ export function drawChart(target, history, { now, windowMs, width, height }) {
   target.setAttribute("viewBox", `0 0 ${width} ${height}`);
   target.replaceChildren(
     ...levels(history.levelsFrom(from), area),
-    ...moves(history, { ...area, top: floor + 12, floor: height - TIMES, barMs: barWidth(shownMs) }),
+    ...moves(history, {
+      ...area,
+      top: floor + 12,
+      floor: height - TIMES,
+      barMs: barWidth(shownMs),
+    }),
     ...unknowns(history.breaks, { ...area, floor: height - TIMES }),
     ...times({ ...area, floor: height - TIMES }),
   );
+  const moment = scale(LEFT, width - RIGHT, from, now);
+  return (place) => (place < LEFT || place > width - RIGHT ? null : moment(place));
+}
+
+/** A line at the moment that somebody points at. */
+export function pointedAt(place, height) {
+  return svg("line", { x1: place, x2: place, y1: TOP, y2: height - TIMES, class: "pointed" });
 }
 
 /** What the chart shows, for those who cannot see it. */
@@ -121,8 +136,18 @@ function unknowns(breaks, { x, from, now, top, floor }) {
     .filter((gap) => gap.to > gap.from)
     .flatMap((gap) => {
       const width = x(gap.to) - x(gap.from);
-      const hatched = svg("rect", { x: x(gap.from), y: top, width, height: floor - top, ...filled("unknown") });
-      const text = svg("text", { x: x(gap.from) + width / 2, y: top + 14, class: "note middle" }, "no link");
+      const hatched = svg("rect", {
+        x: x(gap.from),
+        y: top,
+        width,
+        height: floor - top,
+        ...filled("unknown"),
+      });
+      const text = svg(
+        "text",
+        { x: x(gap.from) + width / 2, y: top + 14, class: "note middle" },
+        "no link",
+      );
       return width < 50 ? [hatched] : [hatched, text];
     });
 }
@@ -140,7 +165,13 @@ function times({ x, from, now, width, floor }) {
 
 function gridline(value, y, width) {
   return [
-    svg("line", { x1: LEFT, x2: width - RIGHT, y1: y, y2: y, class: value === 0 ? "base" : "grid" }),
+    svg("line", {
+      x1: LEFT,
+      x2: width - RIGHT,
+      y1: y,
+      y2: y,
+      class: value === 0 ? "base" : "grid",
+    }),
     axisLabel(shortCount(value), y + 4),
   ];
 }

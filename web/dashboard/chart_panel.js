@@ -1,7 +1,7 @@
 // A deal's chart on the page, with a table of the same figures for those who cannot see it.
 
 import { el, svg } from "../lib/dom.js";
-import { chartInWords, drawChart } from "./chart.js";
+import { chartInWords, drawChart, pointedAt } from "./chart.js";
 import { count, timeOfDay } from "./words.js";
 
 const ROWS = 12;
@@ -9,7 +9,15 @@ const DRAWN_EVERY_MS = 900; // a chart of minutes moves by a few pixels in a sec
 
 export class ChartPanel {
   constructor(title) {
-    this.picture = svg("svg", { class: "chart", role: "img", preserveAspectRatio: "none" });
+    this.picture = svg("svg", {
+      class: "chart",
+      role: "img",
+      preserveAspectRatio: "none",
+      onpointermove: (event) => this._pointAt(event.offsetX),
+      onpointerleave: () => this._pointAt(null),
+    });
+    // The table says the same to those who cannot point.
+    this.pointed = el("figcaption", { class: "pointed-figures", "aria-hidden": "true" });
     this.rows = el("tbody");
     this.table = el(
       "details",
@@ -22,12 +30,22 @@ export class ChartPanel {
           "table",
           {},
           el("caption", { class: "visually-hidden" }, `Stock of ${title} over time, newest first`),
-          el("thead", {}, el("tr", {}, ...["Time", "Sold", "Held", "Available", "Allotment", "Refused"].map(heading))),
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              ...["Time", "Sold", "Held", "Available", "Allotment", "Refused"].map(heading),
+            ),
+          ),
           this.rows,
         ),
       ),
     );
-    this.element = el("figure", { class: "chart-panel" }, this.picture, this.table);
+    this.element = el("figure", { class: "chart-panel" }, this.picture, this.pointed, this.table);
+    this._place = null;
+    this._momentAt = () => null;
     this._drawnAt = -Infinity;
     this._watchPicture();
   }
@@ -39,8 +57,11 @@ export class ChartPanel {
     // Words and table can be read without being in sight; only a picture has to be seen.
     this.picture.setAttribute("aria-label", chartInWords(history, now, refused));
     if (this.table.open) this._fill(history, now, windowMs);
-    const { visible, width, height } = this._place;
-    if (visible && width > 0) drawChart(this.picture, history, { now, windowMs, width, height });
+    const { visible, width, height } = this._view;
+    if (!visible || width === 0) return;
+    this._momentAt = drawChart(this.picture, history, { now, windowMs, width, height });
+    this._history = history;
+    this._showPointed();
   }
 
   remove() {
@@ -49,13 +70,17 @@ export class ChartPanel {
 
   /** Asking the picture for its size at each drawing would lay the whole page out each time. */
   _watchPicture() {
-    this._place = { visible: false, width: 0, height: 0 };
-    const moved = (place) => {
-      Object.assign(this._place, place);
+    this._view = { visible: false, width: 0, height: 0 };
+    const moved = (view) => {
+      Object.assign(this._view, view);
       this._again();
     };
-    const size = new ResizeObserver(([{ contentRect }]) => moved({ width: contentRect.width, height: contentRect.height }));
-    const sight = new IntersectionObserver(([{ isIntersecting }]) => moved({ visible: isIntersecting }));
+    const size = new ResizeObserver(([{ contentRect }]) =>
+      moved({ width: contentRect.width, height: contentRect.height }),
+    );
+    const sight = new IntersectionObserver(([{ isIntersecting }]) =>
+      moved({ visible: isIntersecting }),
+    );
     this._watchers = [size, sight];
     for (const watcher of this._watchers) watcher.observe(this.picture);
   }
@@ -64,10 +89,28 @@ export class ChartPanel {
     this._drawnAt = -Infinity;
   }
 
+  _pointAt(place) {
+    this._place = place;
+    this._showPointed();
+  }
+
+  /** The figures of the moment that is pointed at. */
+  _showPointed() {
+    this.picture.querySelector(".pointed")?.remove();
+    const moment = this._place === null ? null : this._momentAt(this._place);
+    const { level, refused } = moment === null ? {} : this._history.at(moment);
+    this.pointed.textContent = level ? pointedInWords(moment, level, refused) : "";
+    if (level) this.picture.append(pointedAt(this._place, this._view.height));
+  }
+
   _fill(history, now, windowMs) {
     const every = Math.max(5_000, windowMs / ROWS);
     const rows = [];
-    for (let at = now; rows.length < ROWS && at >= (history.since ?? Infinity); at = previous(at, every)) {
+    for (
+      let at = now;
+      rows.length < ROWS && at >= (history.since ?? Infinity);
+      at = previous(at, every)
+    ) {
       rows.push(row(at, history));
     }
     this.rows.replaceChildren(...rows);
@@ -88,6 +131,11 @@ function row(at, history) {
     el("th", { scope: "row" }, timeOfDay(at)),
     figures.map((figure) => el("td", {}, figure === null ? "unknown" : count(figure))),
   );
+}
+
+function pointedInWords(moment, { sold, held, available }, refused) {
+  const counts = `${count(sold)} sold, ${count(held)} held, ${count(available)} available`;
+  return `${timeOfDay(moment)}: ${counts}${refused === null ? "" : `, ${count(refused)} refused`}`;
 }
 
 function heading(text) {

@@ -30,13 +30,30 @@ export class DealCard {
     this.element = el(
       "article",
       { class: "deal", id: deal.id, "aria-labelledby": `title-${deal.id}` },
-      el("header", {}, this.title, this.buttons.enlarge, el("p", { class: "standing" }, this.phase, this.clock)),
-      el("dl", { class: "figures" }, Object.entries(FIGURES).map(([name, text]) => this._figure(name, text))),
+      el(
+        "header",
+        {},
+        this.title,
+        this.buttons.enlarge,
+        el("p", { class: "standing" }, this.phase, this.clock),
+      ),
+      el(
+        "dl",
+        { class: "figures" },
+        Object.entries(FIGURES).map(([name, text]) => this._figure(name, text)),
+      ),
       this.chart.element,
       this.terms,
       this.why,
       this.reserve,
-      el("div", { class: "actions", role: "group", "aria-label": `Actions for ${deal.title}` }, hold, adjust, report, end),
+      el(
+        "div",
+        { class: "actions", role: "group", "aria-label": `Actions for ${deal.title}` },
+        hold,
+        adjust,
+        report,
+        end,
+      ),
       this.result,
     );
   }
@@ -83,7 +100,10 @@ export class DealCard {
       if (value === undefined) continue;
       setText(this.numbers[name], shortCount(value));
       const growth = history.growth(name, now - MINUTE_MS, now);
-      setText(this.growths[name], growth === 0 ? "" : `${growth > 0 ? "+" : "−"}${shortCount(Math.abs(growth))} / min`);
+      setText(
+        this.growths[name],
+        growth === 0 ? "" : `${growth > 0 ? "+" : "−"}${shortCount(Math.abs(growth))} / min`,
+      );
     }
   }
 
@@ -93,12 +113,23 @@ export class DealCard {
       return el("button", { type: "button", class: kind, onclick }, text);
     };
     return {
-      hold: button("Pause", "quiet hold", () => (this.deal.phase === "PAUSED" ? "resume" : "pause")),
+      hold: button("Pause", "quiet hold", () =>
+        this.deal.phase === "PAUSED" ? "resume" : "pause",
+      ),
       adjust: button("Change stock", "quiet", () => "adjust"),
       report: button("Sale report", "quiet", () => "report"),
       end: button("End", "quiet end", () => "end"),
       release: button("Release safety stock", "quiet", () => "release"),
-      enlarge: el("button", { type: "button", class: "plain enlarge", "aria-pressed": "false", onclick: () => this._enlarge() }, "Enlarge"),
+      enlarge: el(
+        "button",
+        {
+          type: "button",
+          class: "plain enlarge",
+          "aria-pressed": "false",
+          onclick: () => this._enlarge(),
+        },
+        "Enlarge",
+      ),
     };
   }
 
@@ -151,7 +182,9 @@ function termsInWords({ stock, floor, purchaseLimit }) {
 }
 
 function refusalsInWords({ floor }) {
-  const causes = (floor?.refusals ?? []).filter((cause) => cause.count > 0).sort((one, other) => other.count - one.count);
+  const causes = (floor?.refusals ?? [])
+    .filter((cause) => cause.count > 0)
+    .sort((one, other) => other.count - one.count);
   if (causes.length === 0) return "";
   return `Refused: ${causes.map((cause) => `${word(REFUSALS, cause.code)} ${shortCount(cause.count)}`).join(", ")}`;
 }

@@ -82,7 +82,17 @@ export function numberField(name, label, { most = 1_000_000, value = "" }) {
   return {
     build: () =>
       labelled(label, (id) =>
-        el("input", { id, name, type: "number", min: 1, max: most, step: 1, required: true, inputmode: "numeric", value }),
+        el("input", {
+          id,
+          name,
+          type: "number",
+          min: 1,
+          max: most,
+          step: 1,
+          required: true,
+          inputmode: "numeric",
+          value,
+        }),
       ),
   };
 }
@@ -92,7 +102,14 @@ export function reasonField() {
   return {
     build: () =>
       labelled("Reason, for the ledger", (id) =>
-        el("input", { id, name: "reason", type: "text", required: true, maxlength: 500, autocomplete: "off" }),
+        el("input", {
+          id,
+          name: "reason",
+          type: "text",
+          required: true,
+          maxlength: 500,
+          autocomplete: "off",
+        }),
       ),
   };
 }
@@ -106,7 +123,12 @@ export function choiceField(name, label, choices) {
         {},
         el("legend", {}, label),
         choices.map(([value, text], index) =>
-          el("label", { class: "choice" }, el("input", { type: "radio", name, value, checked: index === 0 }), text),
+          el(
+            "label",
+            { class: "choice" },
+            el("input", { type: "radio", name, value, checked: index === 0 }),
+            text,
+          ),
         ),
       ),
   };

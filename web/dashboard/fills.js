@@ -6,7 +6,13 @@ import { svg } from "../lib/dom.js";
 export function patterns() {
   const held = svg(
     "pattern",
-    { id: "fill-held", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    {
+      id: "fill-held",
+      width: 6,
+      height: 6,
+      patternUnits: "userSpaceOnUse",
+      patternTransform: "rotate(45)",
+    },
     svg("rect", { width: 6, height: 6, class: "held-ground" }),
     svg("rect", { width: 2.5, height: 6, class: "held-line" }),
   );
@@ -18,7 +24,13 @@ export function patterns() {
   );
   const unknown = svg(
     "pattern",
-    { id: "fill-unknown", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(-45)" },
+    {
+      id: "fill-unknown",
+      width: 8,
+      height: 8,
+      patternUnits: "userSpaceOnUse",
+      patternTransform: "rotate(-45)",
+    },
     svg("rect", { width: 1.5, height: 8, class: "unknown-line" }),
   );
   return svg(

@@ -7,6 +7,7 @@ import { History } from "./history.js";
 
 const MOST_FOLLOWED = 100; // what one subscription to stock takes
 const MOST_ENDED = 20;
+const SILENT_MS = 8_000; // the counts come at least every 2 s
 const READ_AGAIN_MS = 60_000; // what was missed without a link, and the server's clock
 const PHASES = ["PAUSED", "LIVE", "SCHEDULED", "ENDED"];
 
@@ -24,15 +25,17 @@ export class Floor {
     this._stops = [];
     this._followed = "";
     this._stopStock = () => {};
+    this._stopRoom = () => {};
   }
 
   /** Read everything once, then follow it. */
   async open() {
     await this.read();
+    this.roomHeardAt = performance.now();
+    this._followRoom();
     const error = (reason) => this._refused(reason);
     this._stops = [
       follow(DEAL_CHANGED, {}, { next: (data) => this.absorb(data.dealChanged), error }),
-      follow(ROOM_CHANGED, {}, { next: (data) => this._hearRoom(data.controlRoomChanged), error }),
       onLink((state) => this._hearLink(state)),
     ];
     const timer = setInterval(() => this._readAgain(), READ_AGAIN_MS);
@@ -42,6 +45,7 @@ export class Floor {
   close() {
     for (const stop of this._stops) stop();
     this._stopStock();
+    this._stopRoom();
   }
 
   async read() {
@@ -86,28 +90,40 @@ export class Floor {
       .sort((one, other) => nearness(one) - nearness(other) || (one.id < other.id ? -1 : 1));
   }
 
-  /** Milliseconds since the server last told the counts of the whole; null before it did. */
-  get silenceMs() {
-    return this.roomHeardAt === null ? null : performance.now() - this.roomHeardAt;
+  /** Whether the server has not told the counts of the whole for longer than it should take. */
+  get silent() {
+    return this.roomHeardAt !== null && performance.now() - this.roomHeardAt > SILENT_MS;
   }
 
   _readAgain() {
+    if (this.silent && this.link === "live") this._followRoom();
     this.read().catch(() => {
       // The link tells of an unreachable server, and the next read makes up for this one.
     });
   }
 
+  _followRoom() {
+    this._stopRoom();
+    const next = (data) => this._hearRoom(data.controlRoomChanged);
+    this._stopRoom = follow(ROOM_CHANGED, {}, { next, error: this._refused });
+  }
+
   _followStock() {
     const deals = PHASES.flatMap((phase) => this.inPhases(phase));
     // Sorted, so that all who look at the same deals are one group to the server.
-    const dealIds = deals.slice(0, MOST_FOLLOWED).map((deal) => deal.id).sort();
+    const dealIds = deals
+      .slice(0, MOST_FOLLOWED)
+      .map((deal) => deal.id)
+      .sort();
     if (dealIds.join() === this._followed) return;
     this._followed = dealIds.join();
     queueMicrotask(() => {
       if (dealIds.join() !== this._followed) return;
       const next = (data) => this._hearStock(data.stockChanged);
+      // The next look at the deals follows them anew.
+      const error = () => (this._followed = "");
       const stopBefore = this._stopStock;
-      this._stopStock = follow(STOCK_CHANGED, { dealIds }, { next, error: this._refused });
+      this._stopStock = follow(STOCK_CHANGED, { dealIds }, { next, error });
       stopBefore();
     });
   }
@@ -125,7 +141,8 @@ export class Floor {
     this.roomHeardAt = performance.now();
     heard(room.asOf);
     this._joinRoom();
-    for (const floor of room.deals) this.deals.get(floor.dealId)?.history.addRefused(now(), floor.refused);
+    for (const floor of room.deals)
+      this.deals.get(floor.dealId)?.history.addRefused(now(), floor.refused);
     this._changed();
   }
 
@@ -156,7 +173,9 @@ function fresh() {
 
 function isOlder(stock, known) {
   if (!known) return false;
-  return stock.epoch < known.epoch || (stock.epoch === known.epoch && stock.version < known.version);
+  return (
+    stock.epoch < known.epoch || (stock.epoch === known.epoch && stock.version < known.version)
+  );
 }
 
 function nearness(deal) {

@@ -43,7 +43,10 @@ export class History {
 
   /** What was so at a moment that is not before `since`; refusals may not be known yet. */
   at(moment) {
-    return { level: inForce(this.levels, moment), refused: inForce(this.refusals, moment)?.refused ?? null };
+    return {
+      level: inForce(this.levels, moment),
+      refused: inForce(this.refusals, moment)?.refused ?? null,
+    };
   }
 
   /** How much a figure grew from `from` to `to`; below 0 when it fell. */

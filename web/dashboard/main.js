@@ -24,8 +24,16 @@ async function worked(user) {
   const left = new Promise((resolve) => {
     leave = resolve;
   });
-  const room = new Room({ clock, link, refused: (error) => error.code === "UNAUTHENTICATED" && leave() });
-  const button = el("button", { type: "button", class: "quiet", onclick: () => signOut().finally(leave) }, "Sign out");
+  const room = new Room({
+    clock,
+    link,
+    refused: (error) => error.code === "UNAUTHENTICATED" && leave(),
+  });
+  const button = el(
+    "button",
+    { type: "button", class: "quiet", onclick: () => signOut().finally(leave) },
+    "Sign out",
+  );
   account.replaceChildren(el("span", { class: "name" }, user.name), button);
   standing.hidden = false;
   place.replaceChildren(room.element);

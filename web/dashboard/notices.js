@@ -3,12 +3,18 @@
 import { el } from "../lib/dom.js";
 import { count, timeOfDay } from "./words.js";
 
-const SILENT_MS = 8_000; // the counts come at least every 2 s
+const NAMED = 3;
 
 export class Notices {
-  constructor() {
+  /** `choose(status)` is called to show the orders of a status. */
+  constructor(choose) {
+    this._choose = choose;
     this.list = el("ul", { class: "notices" });
-    this.element = el("div", { class: "verdict", role: "status", "aria-label": "State of the whole" }, this.list);
+    this.element = el(
+      "div",
+      { class: "verdict", role: "status", "aria-label": "State of the whole" },
+      this.list,
+    );
     this._said = "";
   }
 
@@ -18,10 +24,23 @@ export class Notices {
     if (said === this._said) return;
     this._said = said;
     this.list.replaceChildren(
-      ...notices.map(({ tone, text, href }) =>
-        el("li", { class: `note ${tone}` }, el("strong", {}, MARKS[tone]), href ? el("a", { href }, text) : text),
+      ...notices.map((notice) =>
+        el(
+          "li",
+          { class: `note ${notice.tone}` },
+          el("strong", {}, MARKS[notice.tone]),
+          this._words(notice),
+        ),
       ),
     );
+  }
+
+  /** A notice leads to where something can be done about it. */
+  _words({ text, href, status }) {
+    if (href) return el("a", { href }, text);
+    return status
+      ? el("button", { type: "button", class: "plain", onclick: () => this._choose(status) }, text)
+      : text;
   }
 }
 
@@ -32,15 +51,27 @@ function found(floor) {
   const order = ["bad", "warn"];
   notices.sort((one, other) => order.indexOf(one.tone) - order.indexOf(other.tone));
   if (notices.length > 0) return notices;
-  return [{ tone: "good", text: floor.room ? "Nothing needs you." : "Waiting for the first figures." }];
+  return [
+    { tone: "good", text: floor.room ? "Nothing needs you." : "Waiting for the first figures." },
+  ];
 }
 
 function linkNotices(floor) {
   if (floor.link === "reconnecting") {
-    return [{ tone: "bad", text: `No link to the server since ${timeOfDay(floor.lostAt)}: what you see is from then. Reconnecting by itself.` }];
+    return [
+      {
+        tone: "bad",
+        text: `No link to the server since ${timeOfDay(floor.lostAt)}: what you see is from then. Reconnecting by itself.`,
+      },
+    ];
   }
-  if (floor.silenceMs > SILENT_MS) {
-    return [{ tone: "bad", text: "The server has stopped telling its counts: refusals, orders and drift are old." }];
+  if (floor.silent) {
+    return [
+      {
+        tone: "bad",
+        text: "The server has stopped telling its counts: refusals, orders and drift are old.",
+      },
+    ];
   }
   return [];
 }
@@ -49,26 +80,38 @@ function countNotices(room) {
   const notices = [];
   const open = (room?.drift ?? []).reduce((sum, drift) => sum + drift.open, 0);
   if (open > 0) {
-    const text = open === 1 ? "1 difference between the stores is open." : `${count(open)} differences between the stores are open.`;
+    const text =
+      open === 1
+        ? "1 difference between the stores is open."
+        : `${count(open)} differences between the stores are open.`;
     notices.push({ tone: "bad", text, href: "#drift" });
   }
   const review = (room?.orders ?? []).find((order) => order.status === "UNDER_REVIEW")?.count ?? 0;
   if (review > 0) {
-    const text = review === 1 ? "1 order is under review: decide about its money." : `${count(review)} orders are under review: decide about their money.`;
-    notices.push({ tone: "warn", text, href: "#orders" });
+    const text =
+      review === 1
+        ? "1 order is under review: decide about its money."
+        : `${count(review)} orders are under review: decide about their money.`;
+    notices.push({ tone: "warn", text, status: "UNDER_REVIEW" });
   }
   return notices;
 }
 
 function dealNotices(floor) {
-  const paused = floor.inPhases("PAUSED").map((deal) => ({ tone: "warn", text: `“${deal.title}” is paused.`, href: `#${deal.id}` }));
-  const waiting = floor
+  const paused = floor.inPhases("PAUSED");
+  const withheld = floor
     .inPhases("LIVE")
-    .filter((deal) => deal.stock?.level === "SOLD_OUT" && (deal.floor?.safetyStock ?? 0) > 0)
-    .map((deal) => ({
-      tone: "warn",
-      text: `“${deal.title}” is sold out, and ${count(deal.floor.safetyStock)} units of its safety stock are withheld.`,
-      href: `#${deal.id}`,
-    }));
-  return [...waiting, ...paused];
+    .filter((deal) => deal.stock?.level === "SOLD_OUT" && (deal.floor?.safetyStock ?? 0) > 0);
+  const notices = [];
+  if (withheld.length > 0)
+    notices.push(dealNotice(withheld, "Sold out, with safety stock withheld"));
+  if (paused.length > 0) notices.push(dealNotice(paused, "Paused"));
+  return notices;
+}
+
+/** One notice for all deals of a kind, so that many leave room for the deals themselves. */
+function dealNotice(deals, what) {
+  const named = deals.slice(0, NAMED).map((deal) => `“${deal.title}”`);
+  if (deals.length > NAMED) named.push(`${count(deals.length - NAMED)} more`);
+  return { tone: "warn", text: `${what}: ${named.join(", ")}.`, href: `#${deals[0].id}` };
 }

@@ -22,7 +22,11 @@ export class Orders {
       Object.entries(ORDER_STATUSES).map(([status, text]) => el("option", { value: status }, text)),
     );
     this.rows = el("tbody");
-    this.more = el("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.read({ more: true }) }, "Show more");
+    this.more = el(
+      "button",
+      { type: "button", class: "quiet", hidden: true, onclick: () => this.read({ more: true }) },
+      "Show more",
+    );
     this.note = el("p", { class: "orders-note", role: "status" });
     this.heading = el("h2", { id: "orders-heading", tabindex: "-1" }, "Recent orders");
     this.element = el(
@@ -40,7 +44,11 @@ export class Orders {
         "table",
         {},
         el("caption", { class: "visually-hidden" }, "Recent orders, newest first"),
-        el("thead", {}, el("tr", {}, ["Order", "Placed", "What", "Total", "Status", "Action"].map(column))),
+        el(
+          "thead",
+          {},
+          el("tr", {}, ["Order", "Placed", "What", "Total", "Status", "Action"].map(column)),
+        ),
         this.rows,
       ),
       this.more,
@@ -51,7 +59,11 @@ export class Orders {
   async read({ more = false } = {}) {
     this._asked += 1;
     const asked = this._asked;
-    const variables = { status: this.filter.value || null, first: PAGE, after: more ? this._cursor : null };
+    const variables = {
+      status: this.filter.value || null,
+      first: PAGE,
+      after: more ? this._cursor : null,
+    };
     try {
       const { allOrders } = await ask(ORDERS, variables);
       if (asked !== this._asked) return;
@@ -94,7 +106,10 @@ export class Orders {
       cell("Placed", dayAndTime(Date.parse(order.placedAt))),
       cell("What", order.lines.map((line) => `${line.quantity} × ${line.title}`).join(", ")),
       cell("Total", money(order.total.amountMinor, order.total.currency)),
-      cell("Status", el("span", { class: `tag ${tone(order.status)}` }, word(ORDER_STATUSES, order.status))),
+      cell(
+        "Status",
+        el("span", { class: `tag ${tone(order.status)}` }, word(ORDER_STATUSES, order.status)),
+      ),
       cell("Action", REFUNDABLE.includes(order.status) ? button : "–"),
     );
   }
@@ -121,7 +136,8 @@ export class Orders {
       }
       await this.read();
       const row = this.rows.querySelector(`[data-order="${CSS.escape(order.id)}"] .tag`);
-      if (row?.textContent === ORDER_STATUSES.REFUNDED) announce(`Order ${order.number} is refunded.`);
+      if (row?.textContent === ORDER_STATUSES.REFUNDED)
+        announce(`Order ${order.number} is refunded.`);
       else this._lookAfter(order, looks + 1);
     }, LOOKS_AFTER_REFUND_MS[looks]);
   }
@@ -130,7 +146,9 @@ export class Orders {
 function tone(status) {
   if (status === "PAID") return "good";
   if (status === "UNDER_REVIEW") return "bad";
-  return ["PENDING_PAYMENT", "REFUND_PENDING", "CANCELLING", "EXPIRING"].includes(status) ? "warn" : "";
+  return ["PENDING_PAYMENT", "REFUND_PENDING", "CANCELLING", "EXPIRING"].includes(status)
+    ? "warn"
+    : "";
 }
 
 function cell(name, content) {

@@ -12,7 +12,12 @@ export class Overview {
   /** `choose(status)` is called when the count of a status is pressed. */
   constructor(choose) {
     this.numbers = {};
-    this.pulse = svg("svg", { class: "pulse", viewBox: `0 0 ${BEATS * 4} 40`, preserveAspectRatio: "none", "aria-hidden": "true" });
+    this.pulse = svg("svg", {
+      class: "pulse",
+      viewBox: `0 0 ${BEATS * 4} 40`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    });
     this.orders = new Map();
     this.orderList = el("ul", { class: "counts" });
     this.driftRows = el("tbody");
@@ -33,7 +38,12 @@ export class Overview {
         "div",
         { class: "tile" },
         el("h3", {}, "Serving"),
-        el("dl", {}, this._number("sockets", "sockets"), this._number("processes", "API processes")),
+        el(
+          "dl",
+          {},
+          this._number("sockets", "sockets"),
+          this._number("processes", "API processes"),
+        ),
       ),
       el("div", { class: "tile wide" }, el("h3", {}, "Orders by status"), this.orderList),
       el(
@@ -44,7 +54,15 @@ export class Overview {
           "table",
           {},
           el("caption", { class: "visually-hidden" }, "Differences between the stores, by class"),
-          el("thead", {}, el("tr", {}, ["Class", "Found", "Open"].map((text) => el("th", { scope: "col" }, text)))),
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              ["Class", "Found", "Open"].map((text) => el("th", { scope: "col" }, text)),
+            ),
+          ),
           this.driftRows,
         ),
       ),
@@ -53,7 +71,11 @@ export class Overview {
 
   update(floor, now) {
     const deals = [...floor.deals.values()];
-    const grown = (figure) => deals.reduce((sum, deal) => sum + Math.max(0, deal.history.growth(figure, now - MINUTE_MS, now)), 0);
+    const grown = (figure) =>
+      deals.reduce(
+        (sum, deal) => sum + Math.max(0, deal.history.growth(figure, now - MINUTE_MS, now)),
+        0,
+      );
     this._write("sold", grown("sold"));
     this._write("refused", grown("refused"));
     this._beat(deals, now);
@@ -84,12 +106,18 @@ export class Overview {
       }
     }
     const beats = [...sums.values()];
-    const most = { sold: Math.max(4, ...beats.map((beat) => beat.sold)), refused: Math.max(4, ...beats.map((beat) => beat.refused)) };
+    const most = {
+      sold: Math.max(4, ...beats.map((beat) => beat.sold)),
+      refused: Math.max(4, ...beats.map((beat) => beat.refused)),
+    };
     const bars = beats.flatMap((beat, index) => [
       bar(index, beat.sold, most.sold, "sold"),
       bar(index, beat.refused, most.refused, "refused"),
     ]);
-    this.pulse.replaceChildren(svg("line", { x1: 0, x2: BEATS * 4, y1: 20, y2: 20, class: "base" }), ...bars.filter(Boolean));
+    this.pulse.replaceChildren(
+      svg("line", { x1: 0, x2: BEATS * 4, y1: 20, y2: 20, class: "base" }),
+      ...bars.filter(Boolean),
+    );
   }
 
   _writeOrders(orders) {
@@ -107,7 +135,16 @@ export class Overview {
   _addStatus(status) {
     const value = el("span", { class: "number" });
     const name = el("span", {}, word(ORDER_STATUSES, status));
-    const item = el("li", { data: { status } }, el("button", { type: "button", class: "plain", onclick: () => this._choose(status) }, value, name));
+    const item = el(
+      "li",
+      { data: { status } },
+      el(
+        "button",
+        { type: "button", class: "plain", onclick: () => this._choose(status) },
+        value,
+        name,
+      ),
+    );
     this.orders.set(status, { item, value });
     this.orderList.append(item);
   }
@@ -133,5 +170,11 @@ export class Overview {
 function bar(index, value, most, series) {
   if (value === 0) return null;
   const height = Math.max(2, (value / most) * 19);
-  return svg("rect", { x: index * 4, y: series === "sold" ? 20 - height : 20, width: 3, height, ...filled(series) });
+  return svg("rect", {
+    x: index * 4,
+    y: series === "sold" ? 20 - height : 20,
+    width: 3,
+    height,
+    ...filled(series),
+  });
 }

@@ -2,7 +2,8 @@
 
 import { Refused } from "../lib/api.js";
 
-const UNKNOWN = "Nobody answered, so it is not known whether this was done. Look at the figures before you do it again.";
+const UNKNOWN =
+  "Nobody answered, so it is not known whether this was done. Look at the figures before you do it again.";
 
 /** What to tell of an action that failed on its way. */
 export function failureInWords(error) {

@@ -47,8 +47,15 @@ function figures(report) {
   return el(
     "dl",
     { class: "report" },
-    rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { class: "number" }, count(value)))),
-    el("div", { class: "wide" }, el("dt", {}, "Safety stock goes on sale"), el("dd", {}, releaseInWords(report))),
+    rows.map(([name, value]) =>
+      el("div", {}, el("dt", {}, name), el("dd", { class: "number" }, count(value))),
+    ),
+    el(
+      "div",
+      { class: "wide" },
+      el("dt", {}, "Safety stock goes on sale"),
+      el("dd", {}, releaseInWords(report)),
+    ),
   );
 }
 
@@ -56,7 +63,11 @@ function ledger({ ledgerEntries, ledgerHead, asOf }) {
   return el(
     "div",
     { class: "ledger" },
-    el("p", {}, `Head of the ledger, after ${count(ledgerEntries)} ${ledgerEntries === 1 ? "entry" : "entries"}:`),
+    el(
+      "p",
+      {},
+      `Head of the ledger, after ${count(ledgerEntries)} ${ledgerEntries === 1 ? "entry" : "entries"}:`,
+    ),
     el("p", {}, el("code", { class: "hash" }, ledgerHead)),
     el(
       "p",

@@ -23,9 +23,9 @@ const WINDOWS = { 60000: "1 minute", 300000: "5 minutes", 900000: "15 minutes" }
 export class Room {
   constructor({ clock, link, refused }) {
     this.floor = new Floor({ changed: () => this._soon(), refused });
-    this.overview = new Overview((status) => this.orders.choose(status));
-    this.notices = new Notices();
     this.orders = new Orders();
+    this.overview = new Overview((status) => this.orders.choose(status));
+    this.notices = new Notices((status) => this.orders.choose(status));
     this.cards = new Map();
     this.shelves = SHELVES.map((shelf) => builtShelf(shelf));
     this.windowMs = 300_000;
@@ -62,10 +62,14 @@ export class Room {
   _soon() {
     if (this._scheduled) return;
     this._scheduled = true;
-    setTimeout(() => requestAnimationFrame(() => {
-      this._scheduled = false;
-      this._update();
-    }), DRAWN_EVERY_MS);
+    setTimeout(
+      () =>
+        requestAnimationFrame(() => {
+          this._scheduled = false;
+          this._update();
+        }),
+      DRAWN_EVERY_MS,
+    );
   }
 
   _update() {
@@ -82,20 +86,31 @@ export class Room {
   }
 
   _fillShelf({ phases, list, none, empty }) {
-    const deals = this.floor.inPhases(...phases).filter((deal) => deal.title.toLowerCase().includes(this.sought));
+    const deals = this.floor
+      .inPhases(...phases)
+      .filter((deal) => deal.title.toLowerCase().includes(this.sought));
     none.textContent = this.sought ? "No deal of this name." : empty;
     none.hidden = deals.length > 0 || !this.floor.known;
-    const cards = deals.map((deal) => this._card(deal)).sort((one, other) => other.large - one.large);
-    placed(list, cards.map((card) => card.element));
+    const cards = deals
+      .map((deal) => this._card(deal))
+      .sort((one, other) => other.large - one.large);
+    placed(
+      list,
+      cards.map((card) => card.element),
+    );
     for (const card of cards) card.update({ now: now(), windowMs: this.windowMs });
   }
 
   _card(deal) {
     if (!this.cards.has(deal.id)) {
-      this.cards.set(deal.id, new DealCard(deal, (name, which, opener) => this._act(name, which, opener)));
+      this.cards.set(
+        deal.id,
+        new DealCard(deal, (name, which, opener) => this._act(name, which, opener)),
+      );
     }
     const before = this._phases.get(deal.id);
-    if (before && before !== deal.phase) announce(`${deal.title}: ${word(PHASES, deal.phase).toLowerCase()}.`);
+    if (before && before !== deal.phase)
+      announce(`${deal.title}: ${word(PHASES, deal.phase).toLowerCase()}.`);
     this._phases.set(deal.id, deal.phase);
     return this.cards.get(deal.id);
   }
@@ -164,7 +179,13 @@ function builtShelf({ name, heading, phases, empty }) {
   const list = el("div", { class: `deals ${name}` });
   const none = el("p", { class: "muted none", hidden: true });
   const head = el("div", { class: "section-head" }, el("h2", { id: `${name}-heading` }, heading));
-  const element = el("section", { class: "shelf", "aria-labelledby": `${name}-heading` }, head, none, list);
+  const element = el(
+    "section",
+    { class: "shelf", "aria-labelledby": `${name}-heading` },
+    head,
+    none,
+    list,
+  );
   return { phases, empty, list, none, head, element };
 }
 

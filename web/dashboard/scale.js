@@ -11,7 +11,9 @@ export function scale(fromValue, toValue, fromPlace, toPlace) {
 export function countTicks(most, wanted) {
   const rough = Math.max(1, most / wanted);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.ceil([1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough));
+  const step = Math.ceil(
+    [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough),
+  );
   const ticks = [];
   for (let tick = 0; tick <= most; tick += step) ticks.push(tick);
   return ticks;

@@ -45,8 +45,20 @@ async function isOperator() {
 
 /** The sign-in form; resolves to the user when it has succeeded. */
 function signedIn(place) {
-  const email = el("input", { id: "email", name: "email", type: "email", autocomplete: "username", required: true });
-  const password = el("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true });
+  const email = el("input", {
+    id: "email",
+    name: "email",
+    type: "email",
+    autocomplete: "username",
+    required: true,
+  });
+  const password = el("input", {
+    id: "password",
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+  });
   const refusal = el("p", { class: "refusal", role: "alert" });
   const button = el("button", { type: "submit", class: "main" }, "Sign in");
   const form = el(
@@ -67,7 +79,9 @@ function signedIn(place) {
       refusal.textContent = "";
       button.disabled = true;
       try {
-        const { login } = await ask(LOGIN, { input: { email: email.value, password: password.value } });
+        const { login } = await ask(LOGIN, {
+          input: { email: email.value, password: password.value },
+        });
         if (login.user) {
           relink();
           resolve(login.user);
@@ -94,12 +108,20 @@ function turnedAway(place, user) {
         "section",
         { class: "sign-in card" },
         heading,
-        el("p", {}, `You are signed in as ${user.name} (${user.email}), and that account is not an operator's.`),
+        el(
+          "p",
+          {},
+          `You are signed in as ${user.name} (${user.email}), and that account is not an operator's.`,
+        ),
         el(
           "div",
           { class: "buttons" },
           el("a", { class: "button", href: "/" }, "Go to the shop"),
-          el("button", { type: "button", class: "quiet", onclick: leave }, "Sign in as somebody else"),
+          el(
+            "button",
+            { type: "button", class: "quiet", onclick: leave },
+            "Sign in as somebody else",
+          ),
         ),
       ),
     );
@@ -111,7 +133,12 @@ function triedAgain(place, message) {
   return new Promise((resolve) => {
     const button = el("button", { type: "button", onclick: resolve }, "Try again");
     place.replaceChildren(
-      el("section", { class: "sign-in card" }, el("p", { class: "note bad", role: "alert" }, message), button),
+      el(
+        "section",
+        { class: "sign-in card" },
+        el("p", { class: "note bad", role: "alert" }, message),
+        button,
+      ),
     );
     button.focus();
   });

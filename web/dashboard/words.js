@@ -52,7 +52,8 @@ const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 
 export const count = (number) => WHOLE.format(number);
 
-export const shortCount = (number) => (Math.abs(number) < 10_000 ? count(number) : SHORT.format(number));
+export const shortCount = (number) =>
+  Math.abs(number) < 10_000 ? count(number) : SHORT.format(number);
 
 export const units = (number) => `${count(number)} ${number === 1 ? "unit" : "units"}`;
 
