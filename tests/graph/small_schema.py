@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 import strawberry
 
@@ -17,6 +18,12 @@ from graph.limits import operation_extensions
 from graph.open_sessions import OpenSessions
 from kit.settings import Settings
 from orders.errors import TryLater
+from resolvers.described import subscription
+from subscriptions.mailbox import Audience
+
+# Versions that end a subscription to a state, well and badly.
+ENDED: Final = 1_000_001
+BROKEN: Final = 1_000_002
 
 
 class FakeSessions:
@@ -59,6 +66,28 @@ class FakeLimiter:
         self.admitted.extend([(scope, buyer, address)] * cost)
 
 
+class Board:
+    """Numbered states of things, and who watches them."""
+
+    def __init__(self) -> None:
+        self.present: dict[str, int] = {}
+        self.watching: Audience[int] = Audience()
+        self.reads = 0
+        self.reading = asyncio.Event()  # cleared: whoever reads waits
+        self.reading.set()
+
+    def put(self, key: str, version: int) -> None:
+        """A newer state, told to those who watch."""
+        self.present[key] = version
+        self.watching.tell(key, version)
+
+    async def read(self, key: str) -> int:
+        self.reads += 1
+        version = self.present.get(key, 0)
+        await self.reading.wait()
+        return version
+
+
 @dataclass
 class Fakes:
     """What the small schema's fields have instead of stores."""
@@ -67,6 +96,7 @@ class Fakes:
     limiter: FakeLimiter = field(default_factory=FakeLimiter)
     open_sessions: OpenSessions = field(default_factory=OpenSessions)
     calls: list[str] = field(default_factory=list)
+    board: Board = field(default_factory=Board)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -186,7 +216,65 @@ class Mutation:
 
 
 @strawberry.type
+class State:
+    key: str
+    version: int
+
+    @strawberry.field
+    def padding(self, info: Info, size: int = 0) -> str:
+        """Tells of each execution, and makes it as large as one likes."""
+        _note(info, f"{self.key} {self.version}")
+        return "x" * size
+
+
+async def _states(info: Info, key: str) -> AsyncGenerator[State, None]:
+    """The present state, then newer ones."""
+    board = fakes_of(info).board
+    if info.context.present_only:
+        version = await board.read(key)
+        info.context.tell_of(key, (version,))
+        yield State(key=key, version=version)
+        return
+    with board.watching.watch([key]) as mailbox:
+        mailbox.put(key, await board.read(key))
+        while True:
+            version = await mailbox.take()
+            info.context.tell_of(key, (version,))
+            yield State(key=key, version=version)
+
+
+@strawberry.type
 class Subscription:
+    @subscription("For everybody.", shared="EVERYBODY")
+    async def state(self, info: Info, of: str = "tea") -> AsyncGenerator[State, None]:
+        """Push the states of a thing; one that is called nothing is not to be found."""
+        if of == "nothing":
+            raise ApiError("NOT_FOUND", "There is no such thing.")
+        async with aclosing(_states(info, of)) as states:
+            async for state in states:
+                if state.version == ENDED:
+                    return
+                if state.version == BROKEN:
+                    raise RuntimeError("the password is hunter2")
+                yield state
+
+    @subscription("As many things as the last version put.", shared="EVERYBODY")
+    async def states(self, info: Info) -> AsyncGenerator[State, None]:
+        """Push a state of each of many things."""
+        with fakes_of(info).board.watching.watch(["*"]) as mailbox:
+            for number in range(await mailbox.take()):
+                info.context.tell_of(str(number), (1,))
+                yield State(key=str(number), version=1)
+            await asyncio.Event().wait()
+
+    @subscription("For a session.", shared="SESSION")
+    async def cart_changed(self, info: Info) -> AsyncGenerator[State, None]:
+        """Push the states of what belongs to the viewer."""
+        viewer = await info.context.viewer()
+        async with aclosing(_states(info, viewer.user_id)) as states:
+            async for state in states:
+                yield state
+
     @strawberry.subscription
     async def count(self, up_to: int) -> AsyncGenerator[int, None]:
         for number in range(1, up_to + 1):
