@@ -110,20 +110,16 @@ class Tally:
         wanted = list(deal_ids)
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.time()
-                pipe.zrange(_SEEN, 0, -1, withscores=True)
                 pipe.hgetall(_SOCKETS)
                 for deal_id in wanted:
                     pipe.hgetall(_refused_key(deal_id))
-                (seconds, micros), seen, sockets, *refusals = await pipe.execute()
+                sockets, *refusals = await pipe.execute()
         except (RedisError, OSError) as error:
             log.debug("tally_not_read", error=repr(error))
             return self._read
-        since_ms = seconds * 1000 + micros // 1000 - ALIVE_MS
-        alive = {process for process, seen_ms in seen if seen_ms > since_ms}
         self._read = Tallied(
-            processes=len(alive),
-            sockets=sum(int(sockets.get(process, 0)) for process in alive),
+            processes=len(sockets),
+            sockets=sum(map(int, sockets.values())),
             refusals={
                 deal_id: {code: int(count) for code, count in counts.items()}
                 for deal_id, counts in zip(wanted, refusals, strict=True)
