@@ -17,7 +17,7 @@ export function confirmed({ title, says, fields = [], verb, danger = false, act 
   const effect = el("p", { id: `${id}-effect`, class: "effect" });
   const refusal = el("p", { class: "refusal", role: "alert" });
   const cancel = el("button", { type: "button", class: "quiet", autofocus: danger }, "Cancel");
-  const submit = el("button", { type: "submit", class: danger ? "danger" : "main" }, verb);
+  const submit = el("button", { type: "submit", class: danger && "danger" }, verb);
   form.append(...inputs, effect, refusal, el("div", { class: "buttons" }, cancel, submit));
   const dialog = el(
     "dialog",
@@ -64,7 +64,7 @@ export function confirmed({ title, says, fields = [], verb, danger = false, act 
 /** A dialog that only tells; closed by its button or Escape. */
 export function shown(title, ...content) {
   const id = `show-${++opened}`;
-  const close = el("button", { type: "submit", class: "main", autofocus: true }, "Close");
+  const close = el("button", { type: "submit", autofocus: true }, "Close");
   const dialog = el(
     "dialog",
     { class: "ask", "aria-labelledby": id },

@@ -31,7 +31,7 @@ export const DEALS = `query Deals {
   live: deals(phase: LIVE, first: 50) { nodes { ${DEAL} } }
   paused: deals(phase: PAUSED, first: 20) { nodes { ${DEAL} } }
   scheduled: deals(phase: SCHEDULED, first: 20) { nodes { ${DEAL} } }
-  ended: deals(phase: ENDED, sort: NEWEST, first: 10) { nodes { ${DEAL} } }
+  ended: deals(phase: ENDED, sort: NEWEST, first: 20) { nodes { ${DEAL} } }
 }`;
 
 export const DEAL_CHANGED = `subscription DealChanged { dealChanged { ${DEAL} } }`;

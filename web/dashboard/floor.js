@@ -31,6 +31,7 @@ export class Floor {
   /** Read everything once, then follow it. */
   async open() {
     await this.read();
+    this.openedAt = now();
     this.roomHeardAt = performance.now();
     this._followRoom();
     const error = (reason) => this._refused(reason);
@@ -56,6 +57,8 @@ export class Floor {
     const lists = [data.live, data.paused, data.scheduled, data.ended];
     const deals = lists.flatMap((list) => list.nodes);
     const listed = new Set(deals.map((deal) => deal.id));
+    // A deal that has just ended stays, though it may not be among the newest.
+    this.tick();
     for (const entry of this.deals.values()) {
       if (!listed.has(entry.id) && entry.phase !== "ENDED") this.deals.delete(entry.id);
     }
@@ -93,6 +96,12 @@ export class Floor {
   /** Whether the server has not told the counts of the whole for longer than it should take. */
   get silent() {
     return this.roomHeardAt !== null && performance.now() - this.roomHeardAt > SILENT_MS;
+  }
+
+  /** Since when the server has told nothing newer: a store of its may be away; null: it tells. */
+  get oldSince() {
+    const asOf = this.room ? Date.parse(this.room.asOf) : this.openedAt;
+    return this.silent || (this.room && now() - asOf > SILENT_MS) ? asOf : null;
   }
 
   _readAgain() {
@@ -139,7 +148,6 @@ export class Floor {
   _hearRoom(room) {
     this.room = room;
     this.roomHeardAt = performance.now();
-    heard(room.asOf);
     this._joinRoom();
     for (const floor of room.deals)
       this.deals.get(floor.dealId)?.history.addRefused(now(), floor.refused);

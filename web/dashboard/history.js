@@ -38,22 +38,22 @@ export class History {
 
   /** The levels from `from` on, and the one that was in force then. */
   levelsFrom(from) {
-    return this.levels.slice(Math.max(0, indexInForce(this.levels, from)));
+    return this.levels.slice(Math.max(0, indexAt(this.levels, from)));
   }
 
   /** What was so at a moment that is not before `since`; refusals may not be known yet. */
   at(moment) {
     return {
-      level: inForce(this.levels, moment),
-      refused: inForce(this.refusals, moment)?.refused ?? null,
+      level: pointAt(this.levels, moment),
+      refused: pointAt(this.refusals, moment)?.refused ?? null,
     };
   }
 
   /** How much a figure grew from `from` to `to`; below 0 when it fell. */
   growth(figure, from, to) {
     const points = figure === "refused" ? this.refusals : this.levels;
-    const last = inForce(points, to);
-    const first = inForce(points, from) ?? points[0];
+    const last = pointAt(points, to);
+    const first = pointAt(points, from) ?? points[0];
     return last ? last[figure] - first[figure] : 0;
   }
 
@@ -85,12 +85,12 @@ function append(points, point) {
   if (old > 0) points.splice(0, old);
 }
 
-function inForce(points, at) {
-  return points[indexInForce(points, at)];
+function pointAt(points, at) {
+  return points[indexAt(points, at)];
 }
 
 /** The last point that is not after `at`; -1 when all are. */
-function indexInForce(points, at) {
+function indexAt(points, at) {
   let low = 0;
   let high = points.length;
   while (low < high) {

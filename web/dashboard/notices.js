@@ -65,13 +65,9 @@ function linkNotices(floor) {
       },
     ];
   }
-  if (floor.silent) {
-    return [
-      {
-        tone: "bad",
-        text: "The server has stopped telling its counts: refusals, orders and drift are old.",
-      },
-    ];
+  if (floor.oldSince !== null) {
+    const text = `No newer figures since ${timeOfDay(floor.oldSince)}: ask which store does not answer.`;
+    return [{ tone: "bad", text, href: "/readyz" }];
   }
   return [];
 }

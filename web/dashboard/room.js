@@ -109,8 +109,9 @@ export class Room {
       );
     }
     const before = this._phases.get(deal.id);
-    if (before && before !== deal.phase)
+    if (before && before !== deal.phase) {
       announce(`${deal.title}: ${word(PHASES, deal.phase).toLowerCase()}.`);
+    }
     this._phases.set(deal.id, deal.phase);
     return this.cards.get(deal.id);
   }

@@ -60,7 +60,7 @@ function signedIn(place) {
     required: true,
   });
   const refusal = el("p", { class: "refusal", role: "alert" });
-  const button = el("button", { type: "submit", class: "main" }, "Sign in");
+  const button = el("button", { type: "submit" }, "Sign in");
   const form = el(
     "form",
     { class: "sign-in card" },
