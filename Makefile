@@ -7,15 +7,16 @@ SOURCES := admission auth bench demo graph inventory kit loaders models notifica
            resolvers runtime sandbox subscriptions
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check faults schema clean installed installed-dev
+.PHONY: help up test check faults pictures schema clean installed installed-dev
 
 help:
-	@echo "make up      the whole sale on this machine, at http://127.0.0.1:8000; Ctrl-C stops it"
-	@echo "make test    the tests, on servers of their own"
-	@echo "make check   linters, types, layers, spelling, then the tests"
-	@echo "make faults  harm a running sale in every known way, and check what is left"
-	@echo "make schema  write schema.graphql anew"
-	@echo "make clean   remove the virtual environment and all data of make up"
+	@echo "make up        the whole sale on this machine, at http://127.0.0.1:8000; Ctrl-C stops it"
+	@echo "make test      the tests, on servers of their own"
+	@echo "make check     linters, types, layers, spelling, then the tests"
+	@echo "make faults    harm a running sale in every known way, and check what is left"
+	@echo "make pictures  take the README's pictures anew, with Chromium"
+	@echo "make schema    write schema.graphql anew"
+	@echo "make clean     remove the virtual environment and all data of make up"
 
 # Behind the launcher, as everything it starts: it ends when make ends, however that happens.
 up: installed
@@ -38,6 +39,9 @@ check: installed-dev
 # Every scenario and every mutant once; more seeds: $(BIN)/python -m tests.faults run --all --seeds 20
 faults: installed-dev
 	@$(BIN)/python -m pytest -m faults tests/faults
+
+pictures: installed-dev
+	@$(BIN)/python -m tests.browser.screenshots docs/pictures
 
 schema: installed-dev
 	$(BIN)/flashsale schema > schema.graphql.new
