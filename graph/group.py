@@ -13,6 +13,8 @@ from graph.requests import Operation
 
 # The newest payloads that a group keeps, to compare what joins later with.
 MOST_KEPT: Final = 256
+# Who joins within so long of others waits for them: a storm of joiners must not execute one by one.
+GATHER_SECONDS: Final = 0.025
 # Others have their turn after so many members: some milliseconds.
 AT_ONCE: Final = 500
 
@@ -176,6 +178,7 @@ class Group:
                 self._admit(members, present_state, since)
                 if len(members) == AT_ONCE:
                     await asyncio.sleep(0)
+            await asyncio.sleep(GATHER_SECONDS)
         self._snapshot = None
 
     def _admit(

@@ -9,6 +9,9 @@ LOOPBACK = "127.0.0.1"
 # What the kernel keeps of an answer that its client does not read; else up to 4 MiB for each of
 # thousands. Linux takes it twice. Enough for two megabytes a second to a client 100 ms away.
 UNREAD_BYTES = 131_072
+# What the kernel takes ahead of what it can send: the newest stock must not stand behind a long row
+# of older ones when a client is slow.
+UNSENT_BYTES = 16_384
 # A client that takes nothing for so long has its connection cut by the kernel, which else probes it
 # for ever. Longer than the edge waits itself, which can tell some clients why.
 UNREAD_MS = 45_000
@@ -34,6 +37,7 @@ def reserve_port(host: str, port: int, *, setting: str, option: str) -> socket.s
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Whatever is accepted inherits it.
     server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
     try:
         server.bind((host, port))

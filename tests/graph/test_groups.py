@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
+from graph import group
 from graph.context import RequestFacts
 from graph.event_stream import followed
 from graph.group import MOST_KEPT
@@ -176,6 +177,22 @@ async def test_a_storm_of_joiners_is_served_by_few_executions(hall: Hall) -> Non
     assert board.reads == reads + 2
     assert hall.executions == executions + 2
     assert first.versions == [0]
+
+
+async def test_who_joins_right_after_others_waits_for_more(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "GATHER_SECONDS", 1.0)
+    await told(hall.join(), 0)
+    executions = hall.executions
+    await told(hall.join(), 0)
+    storm = []
+    for _ in range(50):
+        storm.append(hall.join())
+        await asyncio.sleep(0)
+    for ear in storm:
+        await told(ear, 0)
+    assert hall.executions == executions + 2
 
 
 async def test_a_joiner_who_leaves_before_it_was_served_is_told_nothing(hall: Hall) -> None:
