@@ -5,6 +5,7 @@ const UNNOTICED_MS = 1_000; // a link that is back so soon is no news to people
 const SILENT_MS = 60_000; // the server pings every 25 s: two pings missed, and the link is gone
 const FIRST_RETRY_MS = 400;
 const LONGEST_RETRY_MS = 15_000;
+const STABLE_MS = 5_000; // a link that was cut sooner is tried again more and more slowly
 
 /** An answer that is no answer: `code` for programs, `message` for people. */
 export class Refused extends Error {
@@ -49,6 +50,7 @@ const listeners = new Set();
 let link = null; // the open or opening WebSocket
 let acknowledged = false;
 let state = "live";
+let acknowledgedAt = Infinity;
 let failures = 0;
 let nextId = 1;
 let retryTimer = 0;
@@ -104,7 +106,7 @@ function hear(message) {
   switch (message.type) {
     case "connection_ack":
       acknowledged = true;
-      failures = 0;
+      acknowledgedAt = performance.now();
       clearTimeout(noticeTimer);
       for (const id of operations.keys()) subscribe(id);
       become("live");
@@ -148,6 +150,8 @@ function say(message) {
 }
 
 function lost(code, reason) {
+  if (performance.now() - acknowledgedAt > STABLE_MS) failures = 0;
+  acknowledgedAt = Infinity;
   drop();
   if (operations.size === 0) return;
   clearTimeout(noticeTimer);

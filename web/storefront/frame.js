@@ -12,8 +12,9 @@ let stops = [];
 export function fillHeader(path) {
   for (const stop of stops) stop();
   count = el("span", { class: "count", "aria-hidden": "true" });
+  const spoken = el("span", { class: "visually-hidden" });
   const account = el("div", { class: "account" });
-  const cart = link("/cart", path, "Cart", icon("cart"), el("span", { class: "word" }, "Cart"), count);
+  const cart = link("/cart", path, icon("cart"), el("span", { class: "word" }, "Cart", spoken), count);
   header.replaceChildren(
     el(
       "div",
@@ -22,8 +23,8 @@ export function fillHeader(path) {
       el(
         "nav",
         { "aria-label": "Shop" },
-        link("/", path, null, "Deals"),
-        link("/orders", path, null, "Orders"),
+        link("/", path, "Deals"),
+        link("/orders", path, "Orders"),
         cart,
       ),
       account,
@@ -33,18 +34,18 @@ export function fillHeader(path) {
     watch("cart", (now) => {
       const units = unitsIn(now);
       count.textContent = units || "";
-      cart.setAttribute("aria-label", units ? `Cart, ${units} ${units === 1 ? "unit" : "units"}` : "Cart");
+      spoken.textContent = units ? ` (${units} ${units === 1 ? "unit" : "units"})` : "";
     }),
     watch("me", (me) => account.replaceChildren(...(me ? signedIn(me) : signedOut(path)))),
   ];
 }
 
-function link(to, path, name, ...content) {
-  return el("a", { href: `#${to}`, "aria-current": to === path ? "page" : null, "aria-label": name }, ...content);
+function link(to, path, ...content) {
+  return el("a", { href: `#${to}`, "aria-current": to === path ? "page" : null }, ...content);
 }
 
 function signedOut(path) {
-  return [link("/signin", path, null, "Sign in"), el("a", { class: "button quiet wide-only", href: "#/signup" }, "Sign up")];
+  return [link("/signin", path, "Sign in"), el("a", { class: "button quiet wide-only", href: "#/signup" }, "Sign up")];
 }
 
 function signedIn(me) {
