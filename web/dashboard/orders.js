@@ -5,7 +5,7 @@ import { announce, el, money } from "../lib/dom.js";
 import { refund } from "./actions.js";
 import { ORDERS } from "./documents.js";
 import { failureInWords } from "./refusals.js";
-import { ORDER_STATUSES, dayAndTime, units, word } from "./words.js";
+import { ORDER_STATUSES, count, dayAndTime, units, word } from "./words.js";
 
 const PAGE = 20;
 const REFUNDABLE = ["PAID", "UNDER_REVIEW"];
@@ -15,6 +15,12 @@ export class Orders {
   constructor() {
     this._cursor = null;
     this._asked = 0;
+    this._seen = null;
+    this.refresh = el(
+      "button",
+      { type: "button", class: "quiet", onclick: () => this.read() },
+      "Refresh",
+    );
     this.filter = el(
       "select",
       { id: "order-status", onchange: () => this.read() },
@@ -37,7 +43,7 @@ export class Orders {
         { class: "section-head" },
         this.heading,
         el("div", { class: "filter" }, el("label", { for: "order-status" }, "Status"), this.filter),
-        el("button", { type: "button", class: "quiet", onclick: () => this.read() }, "Refresh"),
+        this.refresh,
       ),
       this.note,
       el(
@@ -73,6 +79,15 @@ export class Orders {
     }
   }
 
+  /** Tell how many orders came since the list was read; it moves under nobody's hand by itself. */
+  update({ orders }) {
+    const total = orders.reduce((sum, each) => sum + each.count, 0);
+    this._seen ??= total;
+    const fresh = total - this._seen;
+    const text = fresh > 0 ? `Refresh: ${count(fresh)} new` : "Refresh";
+    if (this.refresh.textContent !== text) this.refresh.textContent = text;
+  }
+
   /** Choose a status, as the overview's counts do. */
   async choose(status) {
     this.filter.value = status;
@@ -81,7 +96,10 @@ export class Orders {
   }
 
   _show({ nodes, pageInfo }, more) {
-    if (!more) this.rows.replaceChildren();
+    if (!more) {
+      this.rows.replaceChildren();
+      this._seen = null;
+    }
     this.rows.append(...nodes.map((order) => this._row(order)));
     this._cursor = pageInfo.endCursor;
     this.more.hidden = !pageInfo.hasNextPage;

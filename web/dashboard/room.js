@@ -81,6 +81,7 @@ export class Room {
     if (this._link.textContent !== words) this._link.textContent = words;
     this.notices.update(this.floor);
     this.overview.update(this.floor, now());
+    if (this.floor.room) this.orders.update(this.floor.room);
     for (const shelf of this.shelves) this._fillShelf(shelf);
     this._dropGone();
   }
