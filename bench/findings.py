@@ -41,7 +41,8 @@ class Fanout:
     sockets: int
     per_second: float
     turns: dict[str, list[Turn]] = field(default_factory=dict)
-    executions_per_event: float | None = None
+    # Of those events that sockets got: two that come at once may be told as one.
+    executions_per_event: float = 0.0
 
     def speed(self, name: str) -> Spread:
         """Deliveries per CPU-second of one contender."""
@@ -58,9 +59,9 @@ class Conflated:
 
     sockets: int
     deals: int
+    wanted_per_second: float
     changes: int
     seconds: float
-    change_late_ms: float
     deliveries: int
     cpu_seconds: float
     crowd_cpu_seconds: float

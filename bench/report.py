@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.contenders import OURS
 from bench.findings import Conflated, Fanout, Findings, Memory
-from bench.goals import Goal, goals_of
+from bench.goals import goals_of
 
 _LIMITS = """\
 * Absolute figures do not compare between machines or days: compare ratios inside this run.
@@ -29,7 +29,7 @@ def report(findings: Findings, *, chart: str | None = None) -> str:
         _table(("machine", ""), findings.machine.items()),
         _table(("version", ""), findings.versions.items()),
         "## Goals",
-        _goals(goals_of(findings)),
+        goals_table(findings),
     ]
     if not findings.sound:
         parts.insert(1, "**A check failed: these figures prove nothing. See the end.**")
@@ -46,10 +46,11 @@ def report(findings: Findings, *, chart: str | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _goals(goals: Iterable[Goal]) -> str:
+def goals_table(findings: Findings) -> str:
+    """What was wanted, beside what was measured."""
     rows = (
         (goal.what, goal.wanted, goal.reached, "reached" if goal.met else "**not reached**")
-        for goal in goals
+        for goal in goals_of(findings)
     )
     return _table(("goal", "wanted", "measured", ""), rows)
 
@@ -66,7 +67,6 @@ def _fanout(fanout: Fanout) -> list[str]:
         )
         for name, turns in fanout.turns.items()
     )
-    executions = fanout.executions_per_event
     turns = len(fanout.turns[OURS])
     return [
         (
@@ -85,7 +85,7 @@ def _fanout(fanout: Fanout) -> list[str]:
         ),
         (
             f"Executions per event in ours, for all {fanout.sockets:,} sockets: "
-            f"{'unknown' if executions is None else f'{executions:g}'}."
+            f"{fanout.executions_per_event:g}."
         ),
     ]
 

@@ -30,7 +30,7 @@ def findings() -> Findings:
         executions_per_event=1.0,
     )
     found.conflated = Conflated(
-        sockets=10_000, deals=20, changes=16_000, seconds=16.0, change_late_ms=4.0,
+        sockets=10_000, deals=20, wanted_per_second=1_000, changes=16_000, seconds=16.0,
         deliveries=600_000, cpu_seconds=12.0, crowd_cpu_seconds=8.0, correct=10_000, backwards=0,
         age_p50_ms=121.4, age_p99_ms=301.0, final_seconds=0.05,
     )  # fmt: skip
@@ -62,6 +62,7 @@ def test_a_report_tells_goals_figures_and_checks(findings: Findings) -> None:
             "| 1.41 x (1.25-1.56) | **not reached** |"
         ),
         "| W5: executions per event | 1 | 1 | reached |",
+        "| W5: changes a second | 1,000 | 1,000 | reached |",
         "| W5: p99 age of a value at 10,000 sockets | under 300 ms | 301 ms | **not reached** |",
         "| W8: memory per idle socket beside Strawberry | at most 0.33 x | 0.17 x | reached |",
         (
@@ -106,9 +107,12 @@ def test_nothing_is_said_of_what_was_not_measured(findings: Findings) -> None:
     assert "## W8" not in report(findings)
 
 
-def test_unknown_executions_are_not_taken_for_one(findings: Findings) -> None:
+@pytest.mark.parametrize("executions", [0.0, 0.5, 1.01, 1_000.0])
+def test_an_event_that_is_executed_otherwise_than_once_misses_the_goal(
+    findings: Findings, executions: float
+) -> None:
     assert findings.fanout is not None
-    findings.fanout.executions_per_event = float("nan")
+    findings.fanout.executions_per_event = executions
     (goal,) = [goal for goal in goals_of(findings) if "executions" in goal.what]
     assert not goal.met
 
