@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kit.ids import new_id
+from orders.control_room import ControlRoom
 from runtime.resources import Resources
 from tests.orders.shop import Shop
 from tests.resolvers.asking import Asker, journey
@@ -81,12 +82,16 @@ async def test_orders_are_found_by_status_and_deal(
 async def test_an_abandoned_claim_is_no_order(operator: Asker, alice: Asker, shop: Shop) -> None:
     deal_id = await shop.deal()
     order = await shop.order(alice.user_id, deal_id)
-    await shop.resources.pool.execute(
-        "UPDATE orders SET status = 'ABANDONED' WHERE id = $1", order.id
-    )
+    resources = shop.resources
+    await resources.pool.execute("UPDATE orders SET status = 'ABANDONED' WHERE id = $1", order.id)
     assert (await operator.run("AllOrders", dealId=deal_id))["nodes"] == []
-    for count in (await operator.run("ControlRoom"))["orders"]:
-        assert count["status"] != "ABANDONED"
+    room = ControlRoom(
+        pool=resources.pool,
+        driftbook=resources.driftbook,
+        tally=resources.tally,
+        clock=resources.clock,
+    )
+    assert "ABANDONED" not in (await room.look()).orders
 
 
 @pytest.mark.parametrize(
