@@ -260,12 +260,16 @@ class Subscription:
 
     @subscription("As many things as the last version put.", shared="EVERYBODY")
     async def states(self, info: Info) -> AsyncGenerator[State, None]:
-        """Push a state of each of many things."""
-        with fakes_of(info).board.watching.watch(["*"]) as mailbox:
-            for number in range(await mailbox.take()):
-                info.context.tell_of(str(number), (1,))
-                yield State(key=str(number), version=1)
-            await asyncio.Event().wait()
+        """Push what happens to many things; there is no present state to begin with."""
+        board = fakes_of(info).board
+        if info.context.present_only:
+            await board.read("*")
+            return
+        with board.watching.watch(["*"]) as mailbox:
+            while True:
+                for number in range(await mailbox.take()):
+                    info.context.tell_of(str(number))
+                    yield State(key=str(number), version=1)
 
     @subscription("For a session.", shared="SESSION")
     async def cart_changed(self, info: Info) -> AsyncGenerator[State, None]:

@@ -277,6 +277,24 @@ async def test_a_group_keeps_no_more_than_it_may(hall: Hall) -> None:
     assert len(ear.group._newest) == MOST_KEPT  # noqa: SLF001 - what must not grow
 
 
+async def test_what_happens_while_one_joins_is_not_missed(hall: Hall) -> None:
+    everything = Operation("subscription { states { key } }", None, None)
+    first, board = hall.join(everything), hall.fakes.board
+    await until(lambda: "*" in board.watching)
+    board.put("*", 1)
+    await until(lambda: len(first.payloads) == 1)
+    board.reading.clear()
+    reads = board.reads
+    late = hall.join(everything)
+    await until(lambda: board.reads == reads + 1)
+    board.put("*", 2)
+    await until(lambda: len(first.payloads) == 3)
+    assert late.payloads == []
+    board.reading.set()
+    await until(lambda: len(late.payloads) == 2)
+    assert [each.body for each in late.payloads] == [each.body for each in first.payloads[1:]]
+
+
 async def test_a_stream_that_is_slow_gets_the_newest(hall: Hall) -> None:
     facts = RequestFacts("req_1", None, "192.0.2.1", None, secure=False)
     watching = hall.join()
