@@ -49,6 +49,7 @@ def explorer_headers() -> dict[str, str]:
     """What the page may load: our own files, and those of the CDN that it names by their hashes."""
     page = (_FOLDER / "explorer.html").read_text(encoding="utf-8")
     scripts = " ".join(re.findall(r'src="(https://[^"]+)"', page))
+    # GraphiQL's menus and dialogs bring style elements of their own, hence 'unsafe-inline'.
     styles = " ".join(re.findall(r'href="(https://[^"]+)"', page))
     return {
         "Content-Security-Policy": (
