@@ -22,6 +22,7 @@ LARGEST_BYTES = 250_000
 COLOURS: tuple[Colours, ...] = ("light", "dark")
 CROWD = 150
 PAYING = 0.7
+LONG_SECONDS = 600  # of a deal that is still there when all the pictures are taken
 RUSH_SECONDS = 50.0
 SEED = 7  # the same crowd every time
 
@@ -161,7 +162,11 @@ async def photograph(sale: Sale, folder: Path) -> None:
         operator = (await open_shop(api)).operator
         buyer = await signed_in(api, DEMO_BUYER)
         deals = (await api.run("Deals", sort="BIGGEST_DISCOUNT", first=20))["nodes"]
-        free = [deal["id"] for deal in deals if deal["stock"]["level"] == "AVAILABLE"]
+        free = [
+            deal["id"]
+            for deal in deals
+            if deal["stock"]["level"] == "AVAILABLE" and deal["secondsRemaining"] > LONG_SECONDS
+        ]
         for deal_id in free[:3]:
             await buyer.run("AddToCart", input={"dealId": deal_id})
         await camera.take(View("storefront", "/", deals_are_shown, buyer.token))
