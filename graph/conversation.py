@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from graph.answers import Answer, plain_answer
 from graph.connection import Connection
 from graph.context import RequestFacts
@@ -27,6 +29,9 @@ from graph.protocol import (
 from graph.requests import Operation
 from graph.switchboard import Switchboard
 from graph.tasks import Tasks
+from orders.errors import OUT_OF_REACH
+
+log = structlog.get_logger()
 
 
 class Conversation(Connection):
@@ -125,7 +130,12 @@ class Conversation(Connection):
         self._tasks.start(self._sign_in())
 
     async def _sign_in(self) -> None:
-        viewer = await self.board.make_context(self._facts).viewer_or_none()
+        try:
+            viewer = await self.board.make_context(self._facts).viewer_or_none()
+        except OUT_OF_REACH as error:
+            log.warning("socket_not_signed_in", error=repr(error))
+            self.close(CLOSE_COME_BACK, "Sign-in is out of reach; come back later")
+            return
         if viewer is not None:
             if not self.board.crowding.let_buyer_in(viewer.user_id):
                 self.close(CLOSE_COME_BACK, "Too many sockets of yours; come back later")
