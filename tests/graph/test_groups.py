@@ -151,6 +151,19 @@ async def test_who_knows_more_than_the_others_is_not_told_less(hall: Hall) -> No
     await told(late, 5, 6)
 
 
+async def test_nothing_is_kept_of_one_who_knew_more_and_left(hall: Hall) -> None:
+    first = hall.join()
+    await told(first, 0)
+    hall.fakes.board.present["tea"] = 5
+    late = hall.join()
+    await told(late, 5)
+    assert first.group is not None
+    ahead = first.group._ahead  # noqa: SLF001 - what must not grow
+    assert list(ahead["tea"]) == [late]
+    late.leave()
+    assert not ahead["tea"]
+
+
 async def test_an_older_state_is_told_to_nobody(hall: Hall) -> None:
     ear = hall.join()
     hall.fakes.board.put("tea", 5)

@@ -1,0 +1,80 @@
+"""Stock is told a few times a second, and at once when it is sold out or back on sale."""
+
+import asyncio
+from typing import Any, cast
+
+import orjson
+
+from notifications.announcements import Announcer, StockNews
+
+NEVER = 0.001
+OFTEN = 20.0
+
+
+class Channel:
+    """What is published, instead of Redis."""
+
+    def __init__(self) -> None:
+        self.versions: list[int] = []
+
+    async def publish(self, _channel: str, message: str) -> None:
+        self.versions.append(orjson.loads(message)["version"])
+
+
+def announcer(channel: Channel, *, changes_per_second: float) -> Announcer:
+    return Announcer(cast("Any", channel), changes_per_second=changes_per_second)
+
+
+def news(version: int, available: int, *, epoch: int = 1) -> StockNews:
+    return StockNews(
+        deal_id="deal_a",
+        epoch=epoch,
+        version=version,
+        allotment=9,
+        available=available,
+        held=9 - available,
+        sold=0,
+        as_of_ms=0,
+    )
+
+
+async def test_the_first_change_is_told_and_the_newest_after_a_pause() -> None:
+    channel = Channel()
+    told = announcer(channel, changes_per_second=OFTEN)
+    for version in range(1, 6):
+        await told.stock(news(version, 9 - version))
+    assert channel.versions == [1]
+    async with asyncio.timeout(10):
+        while len(channel.versions) < 2:
+            await asyncio.sleep(0.005)
+    assert channel.versions == [1, 5]
+
+
+async def test_selling_out_and_coming_back_are_told_at_once() -> None:
+    channel = Channel()
+    told = announcer(channel, changes_per_second=NEVER)
+    for version, available in enumerate((2, 1, 0, 0, 3, 2, 0), start=1):
+        await told.stock(news(version, available))
+    assert channel.versions == [1, 3, 5, 7]
+    await told.aclose()
+    assert channel.versions[-1] == 7
+
+
+async def test_older_news_are_dropped() -> None:
+    channel = Channel()
+    told = announcer(channel, changes_per_second=1e9)
+    for version, epoch in ((5, 1), (4, 1), (1, 2), (9, 1)):
+        await told.stock(news(version, 5, epoch=epoch))
+    await told.aclose()
+    assert channel.versions[0] == 5
+    assert 4 not in channel.versions
+    assert channel.versions[-1] == 1
+
+
+async def test_what_was_held_back_is_told_before_the_process_ends() -> None:
+    channel = Channel()
+    told = announcer(channel, changes_per_second=NEVER)
+    await told.stock(news(1, 5))
+    await told.stock(news(2, 4))
+    await told.aclose()
+    assert channel.versions == [1, 2]
