@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.shopkeeping import Shopkeeper, open_shop
-from tests.browser.visitor import FLAGS, Visitor, visiting
+from tests.browser.visitor import FLAGS, LIMIT_MS, Visitor, visiting
 from tests.journey.client import Api
 from tests.journey.conftest import Sale, running_sale
 
@@ -26,6 +26,7 @@ def sale() -> Iterator[Sale]:
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=LIMIT_MS)
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=FLAGS

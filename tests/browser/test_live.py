@@ -63,7 +63,7 @@ async def test_a_deal_opens_on_the_page_when_its_countdown_is_over(
 ) -> None:
     buyer = await shopkeeper.buyer()
     async with visit(token=buyer.token) as visitor:
-        deal = await shopkeeper.deal(startsAt=in_(seconds=4), endsAt=in_(hours=1))
+        deal = await shopkeeper.deal(startsAt=in_(seconds=6), endsAt=in_(hours=1))
         await visitor.go_to_deal(deal["id"])
         timer = visitor.page.get_by_role("timer")
         await expect(timer).to_contain_text("Opens in")
@@ -79,7 +79,7 @@ async def test_a_deal_ends_on_the_page_when_its_countdown_is_over(
     visit: Visit, shopkeeper: Shopkeeper
 ) -> None:
     async with visit() as visitor:
-        deal = await shopkeeper.deal(endsAt=in_(seconds=5))
+        deal = await shopkeeper.deal(endsAt=in_(seconds=7))
         await visitor.go_to_deal(deal["id"])
         await expect(visitor.button("Add to cart")).to_be_enabled()
         await expect(visitor.button("Ended")).to_be_disabled()

@@ -13,6 +13,7 @@ from auth.cookie import SESSION_COOKIE
 Colours = Literal["light", "dark"]
 DESKTOP_SIZE = (1280, 860)
 PHONE_SIZE = (390, 844)
+LIMIT_MS = 20_000  # for whatever a page should show by itself
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -94,7 +95,7 @@ async def visiting(
         timezone_id="UTC",
     )
     try:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(LIMIT_MS)
         if token is not None:
             await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
         own = frozenset(urlsplit(each).netloc for each in (address, *others))
