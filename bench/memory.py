@@ -126,6 +126,7 @@ def _stall(
     skipped = contender.counted("flashsale_live_skipped_total") - skipped
     crowd.ask("stall", count=0, topic=busy)
     woken = crowd.ask("until_final", finals=made["finals"], seconds=_HEAR_SECONDS)
+    ended = told_of(crowd.ask("tell"))
     others, correct = heard["members"], heard["members"] - heard["stale"]
     findings.check(
         "W8: all sockets that read got the final value while others stalled",
@@ -139,7 +140,7 @@ def _stall(
     )
     findings.check(
         "W8: the stalled sockets, too, got the final value once they read again",
-        f"{woken['members'] - woken['stale']} of {sockets + 2 * count}",
+        f"{woken['members'] - woken['stale']} of {sockets + 2 * count}{ended}",
         holds=woken["members"] == sockets + 2 * count and not woken["stale"],
     )
     bound = count * _STALLED_KIB + _NOISE_KIB
