@@ -84,8 +84,8 @@ def _take_turn(stage: Stage, findings: Findings, side: _Side, deal: str, events:
     least = made * _LEAST_SHARE if contender.is_ours else made
     findings.check(
         f"W5: every socket of {contender.name} got the same events in order, and holds the last",
-        f"{got['events']} of {TOPICAL_SOCKETS * made}, {got['backwards']} backwards, {heard['stale']} stale"
-        f"{told_of(got)}",
+        f"{got['events']} of {TOPICAL_SOCKETS * made}, {got['backwards']} backwards,"
+        f" {heard['stale']} stale{told_of(got)}",
         holds=least <= got["fewest"] == got["most"] <= made
         and got["live"] == TOPICAL_SOCKETS
         and not got["backwards"]
