@@ -1,6 +1,7 @@
 """The handshake of WebSockets, as uvicorn does it; then a line of our own, or a bounded end."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,6 +10,10 @@ from websockets.http11 import Request
 
 from graph.line import LINE, Line, Talker
 from runtime.line import DirectLine
+
+# uvicorn says a line for each socket that it accepts; of requests it says none, and we have metrics.
+_log = logging.getLogger(__name__)
+_log.setLevel(logging.WARNING)
 
 # After the application: for its last words and the client's answer to them.
 FLUSH_SECONDS: Final = 5.0
@@ -24,6 +29,10 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     _cutting: asyncio.TimerHandle | None = None
     _handed_over = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # uvicorn's arguments
+        super().__init__(*args, **kwargs)
+        self.logger = _log
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over, one way or the other."""

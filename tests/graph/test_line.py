@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -188,6 +189,16 @@ async def test_an_idle_line_keeps_no_parser(edge: Edge, raw: Raw) -> None:
     await until(lambda: held._parser is not None)  # noqa: SLF001
     await raw.send(frame(HELLO)[-1:])
     await until(lambda: held._parser is None)  # noqa: SLF001
+
+
+async def test_a_socket_that_is_let_in_is_no_news(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    client = Raw(edge.port)
+    await client.open()
+    client.link.close()
+    assert [record.message for record in caplog.records if "accepted" in record.message] == []
 
 
 @pytest.mark.usefixtures("no_wait")
