@@ -11,7 +11,7 @@ from websockets.http11 import Request
 from graph.line import LINE, Line, Talker
 from runtime.line import DirectLine
 
-# uvicorn says a line for each socket that it accepts; of requests it says none, and we have metrics.
+# uvicorn says a line for each socket that it accepts, and none for a request; we have metrics.
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.WARNING)
 
@@ -30,9 +30,10 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     _cutting: asyncio.TimerHandle | None = None
     _handed_over = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # uvicorn's arguments
-        super().__init__(*args, **kwargs)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
         self.logger = _log
+        super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over, one way or the other."""

@@ -211,10 +211,11 @@ async def test_a_client_that_reads_in_time_is_kept(hall: Hall) -> None:
 
 async def test_a_client_that_answers_no_ping_is_gone(hall: Hall) -> None:
     silent, *alive = (Client(hall, Pace(ping_every=0.1)) for _ in range(3))
-    while silent.rope.closes == []:
-        alive[0].talk.alive()
-        alive[1].say(type="pong")
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while silent.rope.closes == []:
+            alive[0].talk.alive()
+            alive[1].say(type="pong")
+            await asyncio.sleep(0.01)
     assert silent.rope.closes == [1013]
     assert silent.told() == []
     assert [client.rope.closes for client in alive] == [[], []]
