@@ -115,3 +115,27 @@ async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edg
     async with asyncio.timeout(10):
         await stream({"type": "http"}, stays, send)
     assert sent == [b"", *[b":\n\n"] * 3, b"event: complete\ndata:\n\n"]
+
+
+async def test_a_stream_whose_client_takes_nothing_is_given_up(edge: Edge) -> None:
+    request = RequestFacts("req_1", None, "127.0.0.1", None, secure=False)
+    sent: list[str] = []
+
+    async def plenty(_session: bytes | None) -> AsyncGenerator[bytes, None]:
+        while True:
+            yield b"{}"
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def stays() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert edge.board.crowding.let_stream_in(request.address, None)
+    stream = EventStream(edge.board, plenty, request, None, drain_seconds=0.05)
+    async with asyncio.timeout(10):
+        await stream({"type": "http"}, stays, send)
+    assert sent == ["http.response.start", "http.response.body"]

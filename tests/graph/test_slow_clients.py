@@ -221,6 +221,15 @@ async def test_a_client_that_answers_no_ping_is_gone(hall: Hall) -> None:
     assert [client.rope.closes for client in alive] == [[], []]
 
 
+async def test_a_client_that_reads_again_is_there_whatever_it_says(hall: Hall) -> None:
+    client = Client(hall, Pace(ping_every=0.1))
+    await until(lambda: len(client.rope.sent) == 2)
+    client.stall()
+    client.drain()
+    await until(lambda: len(client.rope.sent) == 3 or bool(client.rope.closes))
+    assert client.rope.closes == []
+
+
 async def test_a_conversation_ends_once(hall: Hall, client: Client) -> None:
     await follow(client)
     client.talk.close(1012, "Restarting")
