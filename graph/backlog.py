@@ -15,12 +15,8 @@ class Backlog:
         self._drained: asyncio.Future[None] | None = None
 
     def add(self, follower: Follower) -> None:
-        """This one keeps something."""
+        """This one keeps something, for as long as somebody wants it."""
         self._lagging[follower] = None
-
-    def discard(self, follower: Follower) -> None:
-        """Nobody wants it any more."""
-        self._lagging.pop(follower, None)
 
     def catch_up(self) -> bool:
         """Send what was kept, as long as the client takes it; True when nothing is left."""

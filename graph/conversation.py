@@ -105,8 +105,6 @@ class Conversation(Connection):
                 running = self._operations.pop(id_of(message), None)
                 if isinstance(running, Follower):
                     self.board.metrics.socket_operations.dec()
-                    if self._backlog is not None:
-                        self._backlog.discard(running)
                     running.leave()
                 elif running is not None:
                     running.cancel()
