@@ -74,10 +74,14 @@ class SessionCookie:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a pushed result is about, and its place among all that is pushed about the same."""
+    """What a pushed result is about, and its place among all that is pushed about the same.
+
+    `repeats` says whether a result that equals the one before it is worth telling.
+    """
 
     key: str
     order: tuple[int, ...]
+    repeats: bool = True
 
 
 class Context:
@@ -141,14 +145,18 @@ class Context:
             scope, buyer=buyer, address=self.request.address, cost=cost
         )
 
-    def tell_of(self, key: str, order: tuple[int, ...] | None = None) -> None:
+    def tell_of(
+        self, key: str, order: tuple[int, ...] | None = None, *, repeats: bool = True
+    ) -> None:
         """Say what the result is about that a subscription yields next.
 
         Of two results about one key the higher order is the newer state. Without an order, it is
         the moment of this call: say it before the state is read, so that a read that began later
-        never counts as older.
+        never counts as older. It may have been served earlier all the same, so that whoever has no
+        better order yields after every change; `repeats=False` keeps equal results from those who
+        all know them.
         """
-        self.event = Event(key, order or (time.monotonic_ns(),))
+        self.event = Event(key, order or (time.monotonic_ns(),), repeats)
 
     def sign_in_browser(self, token: str, expires_at: datetime) -> None:
         """Give the session to a browser as its cookie; programs keep their tokens themselves."""

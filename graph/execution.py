@@ -53,5 +53,10 @@ class Execution:
                     yield answer, context.event
                     if not answer.executed:
                         return
-        except Exception as error:  # noqa: BLE001 - logged and masked by present_refusal
-            yield present_refusal(error, request_id=request_id, metrics=self.metrics), None
+        except Exception as error:  # noqa: BLE001 - logged and masked
+            yield self.refusal(error, request_id=request_id), None
+
+    def refusal(self, error: Exception, *, request_id: str | None = None) -> Answer:
+        """What clients are told of an exception; what nobody foresaw is logged."""
+        request_id = request_id or new_id("req")
+        return present_refusal(error, request_id=request_id, metrics=self.metrics)

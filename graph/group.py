@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from graph.answers import Answer
@@ -68,6 +68,7 @@ class Group:
         # Who was told a newer state of a key than the group by its snapshot, and which.
         self._ahead: dict[str, dict[Member, tuple[int, ...]]] = {}
         self._told = 0
+        self._waiting_since = 0
         self._ended = False
         self._snapshot: asyncio.Task[None] | None = None
         self._task = asyncio.create_task(self._run())
@@ -78,6 +79,8 @@ class Group:
         if self._told == 0:
             self._members[member] = None
             return
+        if not self._waiting:
+            self._waiting_since = self._told
         self._waiting[member] = None
         if self._snapshot is None:
             self._snapshot = asyncio.create_task(self._welcome())
@@ -102,16 +105,25 @@ class Group:
     async def _run(self) -> None:
         refused = None
         results = self._execution.run(self._operation, self._facts)
-        async with contextlib.aclosing(results):
-            async for answer, event in results:
-                self._execution.metrics.live_executions.inc()
-                if not answer.executed:
-                    refused = answer
-                    break
-                await self._tell(answer.to_json(), event)
-                if self._ended:  # the last member has left, while it was told
-                    return
+        with self._failing_for_all():
+            async with contextlib.aclosing(results):
+                async for answer, event in results:
+                    self._execution.metrics.live_executions.inc()
+                    if not answer.executed:
+                        refused = answer
+                        break
+                    await self._tell(answer.to_json(), event)
+                    if self._ended:  # the last member has left, while it was told
+                        return
         self._end(refused)
+
+    @contextlib.contextmanager
+    def _failing_for_all(self) -> Iterator[None]:
+        """A mistake of ours ends the group: nobody follows on who will hear nothing more."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - logged and masked
+            self._end(self._execution.refusal(error))
 
     async def _tell(self, body: bytes, event: Event | None) -> None:
         """Give a result to all members, unless they know as much already."""
@@ -129,13 +141,18 @@ class Group:
                 await asyncio.sleep(0)
 
     def _number(self, body: bytes, event: Event | None) -> Payload | None:
-        """The payload of a result; None when something newer was told about the same."""
+        """The payload of a result; None when something newer was told about the same, or this."""
         number = self._told + 1
         if event is None:  # about nothing in particular: none takes the place of another
             self._told = number
             return Payload(str(number), (number,), body, number)
         newest = self._newest.get(event.key)
         if newest is not None and event.order <= newest.order:
+            return None
+        known = newest is not None and newest.body == body
+        # Who is ahead may know another state: what they were told was perhaps read earlier.
+        if newest is not None and known and not event.repeats and event.key not in self._ahead:
+            self._newest[event.key] = replace(newest, order=event.order)
             return None
         self._told = number
         payload = Payload(event.key, event.order, body, number)
@@ -157,37 +174,40 @@ class Group:
 
     async def _welcome(self) -> None:
         """Give those who joined the present state, with one execution for all of them."""
-        while self._waiting:
-            since = self._told
-            self._arriving, self._waiting = self._waiting, {}
-            present_state: dict[str, Payload] = {}
-            refused = None
-            run = self._execution.run(self._operation, self._facts, present_only=True)
-            async with contextlib.aclosing(run):
-                async for answer, event in run:
-                    self._execution.metrics.live_executions.inc()
-                    if not answer.executed:
-                        refused = answer
-                        break
-                    if event is not None:
-                        body = answer.to_json()
-                        present_state[event.key] = Payload(event.key, event.order, body)
-            if refused is not None:
-                self._turn_away(refused)
-            for members in _portions(self._arriving):
-                self._admit(members, present_state, since)
-                if len(members) == AT_ONCE:
-                    await asyncio.sleep(0)
-            await asyncio.sleep(GATHER_SECONDS)
+        with self._failing_for_all():
+            while self._waiting:
+                since = self._waiting_since
+                self._arriving, self._waiting = self._waiting, {}
+                present_state = await self._read_present()
+                for members in _portions(self._arriving):
+                    self._admit(members, present_state, since)
+                    if len(members) == AT_ONCE:
+                        await asyncio.sleep(0)
+                await asyncio.sleep(GATHER_SECONDS)
         self._snapshot = None
+
+    async def _read_present(self) -> dict[str, Payload]:
+        """The present state of each key; if it is refused, those who asked for it are."""
+        present_state: dict[str, Payload] = {}
+        run = self._execution.run(self._operation, self._facts, present_only=True)
+        async with contextlib.aclosing(run):
+            async for answer, event in run:
+                self._execution.metrics.live_executions.inc()
+                if not answer.executed:
+                    self._turn_away(answer)
+                    break
+                if event is not None:
+                    body = answer.to_json()
+                    present_state[event.key] = Payload(event.key, event.order, body)
+        return present_state
 
     def _admit(
         self, members: Sequence[Member], present_state: dict[str, Payload], since: int
     ) -> None:
         """From here on they are told what all are told.
 
-        What was told of a key since the snapshot was read takes its place, and what was told of
-        other keys since they joined is told them, too.
+        What was told of a key since the first of them joined takes the place of what was read,
+        where it is newer; what was told of other keys since then is told them, too.
         """
         known = {key: told for key, told in self._newest.items() if told.number > since}
         for key, read in present_state.items():

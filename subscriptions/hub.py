@@ -69,6 +69,8 @@ class Hub:
         self._told_stocks = Conflation(self._stocks.tell, per_second=stock_changes_per_second)
         self._heard_at = clock.now()
         self._missing_since: datetime | None = None
+        # Openings and endings until here have been told; it stands still while Postgres is away.
+        self._followed_until = clock.now()
         self._listening = asyncio.Event()
         self._gap = asyncio.Event()
         self._clock_matters = asyncio.Event()
@@ -259,11 +261,11 @@ class Hub:
 
     async def _follow_clock(self) -> None:
         """Tell of deals that open or end by the clock alone, while somebody watches all deals."""
-        since = self._clock.now()
         while True:
             self._clock_matters.clear()
             until = self._clock.now() + HORIZON
-            upcoming = await moments_between(since, until) if _ALL in self._deals else ()
+            watched = _ALL in self._deals
+            upcoming = await moments_between(self._followed_until, until) if watched else ()
             wake_at = upcoming[0].at if upcoming else until
             wait = (wake_at - self._clock.now()).total_seconds() + TIMER_SECONDS
             with suppress(TimeoutError):
@@ -272,7 +274,7 @@ class Hub:
             for moment in upcoming:
                 if moment.at <= now:
                     self._deals.tell(_ALL, moment.deal_id, about=moment.deal_id)
-            since = now
+            self._followed_until = now
 
 
 def _view(news: dict[str, Any]) -> StockView:

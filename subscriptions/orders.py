@@ -28,20 +28,17 @@ class OrderSubscription:
     ) -> AsyncGenerator[Order, None]:
         """Push an order of the viewer's until the client has had enough."""
         viewer = await info.context.viewer()
-        told: OrderView | None = None
         async with aclosing(info.context.hub.watch_order(viewer.user_id, order_id)) as changes:
             async for _ in changes:
                 view = await patiently(partial(_present, info, viewer.user_id, order_id))
                 if view is None:
                     raise ApiError("NOT_FOUND", "There is no such order.")
-                if view != told:
-                    told = view
-                    info.context.loaders.forget()
-                    yield order_of(info, view)
+                info.context.loaders.forget()
+                yield order_of(info, view)
                 if info.context.present_only:
                     return
 
 
 async def _present(info: Info, user_id: str, order_id: str) -> OrderView | None:
-    info.context.tell_of(order_id)
+    info.context.tell_of(order_id, repeats=False)
     return await info.context.resources.archive.order(user_id, order_id)

@@ -308,6 +308,24 @@ async def test_what_happens_while_one_joins_is_not_missed(hall: Hall) -> None:
     assert [each.body for each in late.payloads] == [each.body for each in first.payloads[1:]]
 
 
+async def test_what_happens_while_one_waits_to_join_is_not_missed(hall: Hall) -> None:
+    everything = Operation("subscription { states { key } }", None, None)
+    first, board = hall.join(everything), hall.fakes.board
+    await until(lambda: "*" in board.watching)
+    board.put("*", 1)
+    await until(lambda: len(first.payloads) == 1)
+    board.reading.clear()
+    reads = board.reads
+    hall.join(everything)
+    await until(lambda: board.reads == reads + 1)
+    third = hall.join(everything)  # waits for the next snapshot
+    board.put("*", 1)
+    await until(lambda: len(first.payloads) == 2)
+    board.reading.set()
+    await until(lambda: len(third.payloads) == 1)
+    assert third.payloads[0].body == first.payloads[1].body
+
+
 async def test_a_stream_that_is_slow_gets_the_newest(hall: Hall) -> None:
     facts = RequestFacts("req_1", None, "192.0.2.1", None, secure=False)
     watching = hall.join()

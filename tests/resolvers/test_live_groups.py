@@ -48,7 +48,13 @@ class Floor:
 
         self.hub = counter.listening.hub
         self._sessions = counter.resources.sessions
-        self.groups = Groups(Execution(counter.schema, make_context, Metrics()), most_tokens=1_000)
+        self._metrics = Metrics()
+        execution = Execution(counter.schema, make_context, self._metrics)
+        self.groups = Groups(execution, most_tokens=1_000)
+
+    @property
+    def executions(self) -> float:
+        return self._metrics.registry.get_sample_value("flashsale_live_executions_total") or 0
 
     async def join(self, asker: Asker, name: str, **variables: object) -> Ear:
         operation = Operation(journey()[name], variables, None)
@@ -110,6 +116,20 @@ async def test_an_order_is_told_to_its_buyer_alone_whoever_asks_alike(
     assert (his.payloads, code(his)) == ([], "NOT_FOUND")
     assert (nobodys.payloads, code(nobodys)) == ([], "UNAUTHENTICATED")
     assert hers.ends == []
+
+
+async def test_an_order_that_did_not_change_is_not_told_again(
+    floor: Floor, alice: Asker, counter: Counter, shop: Shop
+) -> None:
+    order = (await place(alice, await checkout(alice, await shop.deal())))["order"]
+    hers = await floor.join(alice, "OrderChanged", orderId=order["id"])
+    executions = floor.executions
+    await counter.resources.announcer.order(alice.user_id, order["id"])
+    await until(lambda: floor.executions == executions + 1)
+    assert len(hers.payloads) == 1
+    await alice.run("CancelOrder", orderId=order["id"])
+    await until(lambda: len(hers.payloads) > 1)
+    assert hers.told[1]["orderChanged"]["status"] in ("CANCELLING", "CANCELLED")
 
 
 async def test_stock_is_one_group_for_buyers_and_strangers(

@@ -199,18 +199,6 @@ async def test_an_order_is_told_until_it_is_paid(alice: Asker, shop: Shop) -> No
     assert paid["payment"]["status"] == "SUCCEEDED"
 
 
-async def test_an_order_that_did_not_change_is_not_told_again(alice: Asker, shop: Shop) -> None:
-    order = (await place(alice, await checkout(alice, await shop.deal())))["order"]
-    async with alice.subscribe("OrderChanged", orderId=order["id"]) as stream:
-        await stream.next()
-        following = asyncio.create_task(stream.next())
-        await alice.counter.resources.announcer.order(alice.user_id, order["id"])
-        await alice.counter.listening.has_heard_all()
-        assert not following.done()
-        await alice.run("CancelOrder", orderId=order["id"])
-        assert (await following)["status"] in ("CANCELLING", "CANCELLED")
-
-
 async def test_what_is_personal_needs_its_person(
     anybody: Asker, alice: Asker, bob: Asker, shop: Shop
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
+import pytest
 from broadcaster import Broadcast
 from redis.asyncio import Redis
 
@@ -14,6 +15,8 @@ from kit.broadcast import RedisPubSub
 from kit.redis_client import open_redis
 from notifications.announcements import CHANNEL
 from runtime.resources import Resources
+from subscriptions import hub
+from subscriptions.deal_moments import Moment
 from tests.orders.shop import Shop, buyer
 from tests.subscriptions.listening import Listening, start_hub, until, upcoming, watching
 
@@ -120,6 +123,31 @@ async def test_a_deal_that_was_known_before_opens_for_those_who_come_later(
     deal = await listening.resources.dealbook.get(deal_id)
     assert deal is not None
     assert listening.resources.clock.now() >= deal.starts_at
+
+
+async def test_a_deal_that_opens_while_postgres_is_away_is_told_when_it_is_back(
+    listening: Listening, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def away(*_: object) -> list[Moment]:
+        nonlocal asked
+        asked += 1
+        raise ConnectionError("postgres is away")
+
+    async with watching(listening.hub.watch_deals()) as deal_ids, asyncio.timeout(20):
+        with monkeypatch.context() as patched:
+            patched.setattr(hub, "moments_between", away)
+            deal_id = await shop.deal(starts_in=0.3, ends_in=60)
+            await listening.tell(kind="deal", deal_id=deal_id)
+            while await anext(deal_ids) != deal_id:
+                pass
+            await until(lambda: asked > 0)
+            deal = await listening.resources.dealbook.get(deal_id)
+            assert deal is not None
+            await until(lambda: listening.resources.clock.now() > deal.starts_at)
+        while await anext(deal_ids) != deal_id:
+            pass
 
 
 async def test_deals_that_changed_during_a_gap_are_told_after_it(
