@@ -17,12 +17,17 @@ from graph.requests import Operation
 # Whoever runs an execution for everybody: nobody in particular.
 _EVERYBODY: Final = RequestFacts("", None, "", None, secure=False)
 
+_CROWDED: Final = plain_answer(
+    "OVERLOADED", "Too many different subscriptions at once. Try again.", retryAfterMs=5_000
+)
+
 
 class Groups:
     """All groups of this process. A group is here exactly while it has members."""
 
-    def __init__(self, execution: Execution, *, most_tokens: int) -> None:
+    def __init__(self, execution: Execution, *, most_tokens: int, most_groups: int) -> None:
         self._execution = execution
+        self._most_groups = most_groups
         self._metrics = execution.metrics
         self._audience_of = audiences(execution.schema, most_tokens=most_tokens)
         self._open: dict[Hashable, Group] = {}
@@ -55,6 +60,9 @@ class Groups:
             return
         key = (operation.query, operation.name, variables, _owner(audience, session))
         group = self._open.get(key)
+        if group is None and len(self._open) >= self._most_groups:
+            member.end(_CROWDED)
+            return
         if group is None:
             group = Group(
                 self._execution,

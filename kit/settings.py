@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     query_directives: int = Field(5, ge=1, description="repeated on one field")
     query_cost: int = Field(20_000, ge=1, description="most objects a document may ask for")
     socket_operations: int = Field(100, ge=1, description="at once on one socket")
+    live_groups: int = Field(
+        20_000, ge=1, description="groups of identical subscriptions, per process"
+    )
     sockets_per_buyer: int = Field(50, ge=1, description="of one buyer, per process")
     sockets_per_address: int = Field(20_000, ge=1, description="of one address, per process")
     socket_ends_per_second: float = Field(

@@ -16,6 +16,8 @@ from graph.requests import Operation
 from tests.graph.edge import edge_settings
 from tests.graph.small_schema import Fakes, small_schema
 
+MOST_GROUPS = 40
+
 STATE = Operation("subscription { state { version padding } }", None, None)
 CART = Operation("subscription { cartChanged { key version } }", None, None)
 
@@ -86,4 +88,6 @@ def open_hall() -> Hall:
         return context
 
     execution = Execution(schema, make_context, metrics)
-    return Hall(Groups(execution, most_tokens=1_000), fakes, metrics, contexts)
+    return Hall(
+        Groups(execution, most_tokens=1_000, most_groups=MOST_GROUPS), fakes, metrics, contexts
+    )

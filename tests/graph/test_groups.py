@@ -12,7 +12,7 @@ from graph.event_stream import followed
 from graph.group import MOST_KEPT
 from graph.requests import Operation
 from tests.graph.edge import until
-from tests.graph.members import CART, STATE, Ear, Hall, open_hall
+from tests.graph.members import CART, MOST_GROUPS, STATE, Ear, Hall, open_hall
 from tests.graph.small_schema import BROKEN, ENDED
 
 SIZED = (
@@ -324,6 +324,19 @@ async def test_what_happens_while_one_waits_to_join_is_not_missed(hall: Hall) ->
     board.reading.set()
     await until(lambda: len(third.payloads) == 1)
     assert third.payloads[0].body == first.payloads[1].body
+
+
+async def test_beyond_so_many_groups_only_those_that_are_there_take_members(hall: Hall) -> None:
+    for number in range(MOST_GROUPS):
+        hall.join(Operation(SIZED, {"of": f"tea {number}", "size": 0}, None))
+    beyond = hall.join(Operation(SIZED, {"of": "coffee", "size": 0}, None))
+    (refused,) = beyond.ends
+    assert refused is not None
+    assert refused.errors[0]["extensions"] == {"code": "OVERLOADED", "retryAfterMs": 5_000}
+    alike = hall.join(Operation(SIZED, {"of": "tea 1", "size": 0}, None))
+    await told(alike, 0)
+    alike.leave()
+    assert len(hall.groups) == MOST_GROUPS
 
 
 async def test_a_stream_that_is_slow_gets_the_newest(hall: Hall) -> None:
