@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.graph.edge import Edge, Talk, edge_settings, serve_edge
+from tests.graph.members import Hall, open_hall
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +21,10 @@ async def talk(edge: Edge) -> AsyncIterator[Talk]:
         talk = Talk(connection)
         await talk.init()
         yield talk
+
+
+@pytest.fixture
+async def hall() -> AsyncIterator[Hall]:
+    opened = open_hall()
+    yield opened
+    await opened.groups.aclose()

@@ -13,7 +13,7 @@ from graph.group import Group, Payload
 from graph.groups import Groups
 from graph.metrics import Metrics
 from graph.requests import Operation
-from tests.graph.edge import edge_settings
+from tests.graph.edge import edge_settings, until
 from tests.graph.small_schema import Fakes, small_schema
 
 MOST_GROUPS = 40
@@ -91,3 +91,8 @@ def open_hall() -> Hall:
     return Hall(
         Groups(execution, most_tokens=1_000, most_groups=MOST_GROUPS), fakes, metrics, contexts
     )
+
+
+async def told(ear: Ear, *versions: int) -> None:
+    await until(lambda: len(ear.payloads) >= len(versions))
+    assert ear.versions == list(versions)

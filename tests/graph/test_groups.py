@@ -1,35 +1,20 @@
 """Identical subscriptions are one execution, and nobody is ever told an older state."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
-from graph import group
 from graph.context import RequestFacts
 from graph.event_stream import followed
 from graph.group import MOST_KEPT
 from graph.requests import Operation
 from tests.graph.edge import until
-from tests.graph.members import CART, MOST_GROUPS, STATE, Ear, Hall, open_hall
+from tests.graph.members import CART, MOST_GROUPS, STATE, Hall, told
 from tests.graph.small_schema import BROKEN, ENDED
 
 SIZED = (
     "subscription S($of: String!, $size: Int!) { state(of: $of) { version padding(size: $size) } }"
 )
-
-
-@pytest.fixture
-async def hall() -> AsyncIterator[Hall]:
-    opened = open_hall()
-    yield opened
-    await opened.groups.aclose()
-
-
-async def told(ear: Ear, *versions: int) -> None:
-    await until(lambda: len(ear.payloads) >= len(versions))
-    assert ear.versions == list(versions)
 
 
 async def test_one_execution_serves_all_members_with_the_same_bytes(hall: Hall) -> None:
@@ -109,61 +94,6 @@ async def test_an_alias_changes_nothing(hall: Hall) -> None:
     assert len(hall.groups) == 1
 
 
-async def test_who_joins_later_begins_with_the_present_state(hall: Hall) -> None:
-    first = hall.join()
-    await told(first, 0)
-    hall.fakes.board.put("tea", 7)
-    await told(first, 0, 7)
-    late = hall.join()
-    await told(late, 7)
-    hall.fakes.board.put("tea", 8)
-    await told(late, 7, 8)
-    await told(first, 0, 7, 8)
-
-
-async def test_what_is_told_while_the_present_state_is_read_takes_its_place(hall: Hall) -> None:
-    first = hall.join()
-    await told(first, 0)
-    board = hall.fakes.board
-    reads = board.reads
-    board.reading.clear()
-    late = hall.join()
-    await until(lambda: board.reads == reads + 1)  # it has read 0, and not told it yet
-    board.put("tea", 1)
-    await told(first, 0, 1)
-    assert late.versions == []
-    board.reading.set()
-    await told(late, 1)
-    assert late.payloads[0].body is first.payloads[-1].body
-
-
-async def test_who_knows_more_than_the_others_is_not_told_less(hall: Hall) -> None:
-    first = hall.join()
-    await told(first, 0)
-    board = hall.fakes.board
-    board.present["tea"] = 5  # and nobody was told
-    late = hall.join()
-    await told(late, 5)
-    for version in (4, 5, 6):
-        board.watching.tell("tea", version)
-        await until(lambda version=version: first.versions[-1] == version)  # type: ignore[misc] # mypy and defaults
-    assert first.versions == [0, 4, 5, 6]
-    await told(late, 5, 6)
-
-
-async def test_nothing_is_kept_of_one_who_knew_more_and_left(hall: Hall) -> None:
-    first = hall.join()
-    await told(first, 0)
-    hall.fakes.board.present["tea"] = 5
-    late = hall.join()
-    await told(late, 5)
-    assert first.group is not None
-    ahead = first.group._ahead  # noqa: SLF001 - what must not grow
-    assert list(ahead["tea"]) == [late]
-    late.leave()
-    assert not ahead["tea"]
-
-
 async def test_an_older_state_is_told_to_nobody(hall: Hall) -> None:
     ear = hall.join()
     hall.fakes.board.put("tea", 5)
@@ -173,51 +103,6 @@ async def test_an_older_state_is_told_to_nobody(hall: Hall) -> None:
     await until(lambda: hall.fakes.calls[-1] == "tea 4")
     hall.fakes.board.put("tea", 6)
     await told(ear, *known, 6)
-
-
-async def test_a_storm_of_joiners_is_served_by_few_executions(hall: Hall) -> None:
-    first = hall.join()
-    await told(first, 0)
-    board = hall.fakes.board
-    reads, executions = board.reads, hall.executions
-    board.reading.clear()
-    storm = [hall.join() for _ in range(1_000)]
-    await until(lambda: board.reads == reads + 1)
-    storm += [hall.join() for _ in range(1_000)]  # while the first snapshot is being read
-    board.reading.set()
-    for ear in storm:
-        await told(ear, 0)
-    assert board.reads == reads + 2
-    assert hall.executions == executions + 2
-    assert first.versions == [0]
-
-
-async def test_who_joins_right_after_others_waits_for_more(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(group, "GATHER_SECONDS", 1.0)
-    await told(hall.join(), 0)
-    executions = hall.executions
-    await told(hall.join(), 0)
-    storm = []
-    for _ in range(50):
-        storm.append(hall.join())
-        await asyncio.sleep(0)
-    for ear in storm:
-        await told(ear, 0)
-    assert hall.executions == executions + 2
-
-
-async def test_a_joiner_who_leaves_before_it_was_served_is_told_nothing(hall: Hall) -> None:
-    first = hall.join()
-    await told(first, 0)
-    hall.fakes.board.reading.clear()
-    late, other = hall.join(), hall.join()
-    await asyncio.sleep(0)
-    late.leave()
-    hall.fakes.board.reading.set()
-    await told(other, 0)
-    assert late.payloads == []
 
 
 async def test_the_last_member_ends_the_group(hall: Hall) -> None:
@@ -259,18 +144,6 @@ async def test_our_own_mistake_is_told_to_all_and_masked(hall: Hall) -> None:
         assert "hunter2" not in str(error)
 
 
-async def test_a_snapshot_that_is_refused_turns_away_its_joiners_only(hall: Hall) -> None:
-    token = hall.fakes.sessions.open()
-    first = hall.join(CART, token=token)
-    await told(first, 0)
-    hall.fakes.sessions.out_of_reach = True
-    late = hall.join(CART, token=token)
-    await until(lambda: bool(late.ends))
-    assert late.ends[0] is not None
-    hall.fakes.board.put(first.told[0]["cartChanged"]["key"], 1)
-    await told(first, 0, 1)
-
-
 async def test_variables_that_nest_without_end_are_refused(hall: Hall) -> None:
     deep: object = 1
     for _ in range(300):
@@ -288,42 +161,6 @@ async def test_a_group_keeps_no_more_than_it_may(hall: Hall) -> None:
     await until(lambda: len(ear.payloads) >= MOST_KEPT + 50)
     assert ear.group is not None
     assert len(ear.group._newest) == MOST_KEPT  # noqa: SLF001 - what must not grow
-
-
-async def test_what_happens_while_one_joins_is_not_missed(hall: Hall) -> None:
-    everything = Operation("subscription { states { key } }", None, None)
-    first, board = hall.join(everything), hall.fakes.board
-    await until(lambda: "*" in board.watching)
-    board.put("*", 1)
-    await until(lambda: len(first.payloads) == 1)
-    board.reading.clear()
-    reads = board.reads
-    late = hall.join(everything)
-    await until(lambda: board.reads == reads + 1)
-    board.put("*", 2)
-    await until(lambda: len(first.payloads) == 3)
-    assert late.payloads == []
-    board.reading.set()
-    await until(lambda: len(late.payloads) == 2)
-    assert [each.body for each in late.payloads] == [each.body for each in first.payloads[1:]]
-
-
-async def test_what_happens_while_one_waits_to_join_is_not_missed(hall: Hall) -> None:
-    everything = Operation("subscription { states { key } }", None, None)
-    first, board = hall.join(everything), hall.fakes.board
-    await until(lambda: "*" in board.watching)
-    board.put("*", 1)
-    await until(lambda: len(first.payloads) == 1)
-    board.reading.clear()
-    reads = board.reads
-    hall.join(everything)
-    await until(lambda: board.reads == reads + 1)
-    third = hall.join(everything)  # waits for the next snapshot
-    board.put("*", 1)
-    await until(lambda: len(first.payloads) == 2)
-    board.reading.set()
-    await until(lambda: len(third.payloads) == 1)
-    assert third.payloads[0].body == first.payloads[1].body
 
 
 async def test_beyond_so_many_groups_only_those_that_are_there_take_members(hall: Hall) -> None:
