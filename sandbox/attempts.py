@@ -2,6 +2,7 @@
 
 import sqlite3
 from typing import Any, Final, assert_never
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -25,7 +26,7 @@ def attempt(call: Call, row: sqlite3.Row) -> dict[str, Any]:
     """
     card = _card(call, row)
     return_url = call.params.text("return_url", longest=2_000)
-    if return_url is not None and not return_url.startswith(("https://", "http://")):
+    if return_url is not None and not _is_address(return_url):
         raise WireError("Not a valid URL", code="url_invalid", param="return_url")
     call.params.end()
     if row["status"] in ("succeeded", "canceled", "processing"):
@@ -103,6 +104,15 @@ def settle(call: Call, *, succeeded: bool) -> dict[str, Any]:
         return capture(call, row, row["payment_method"])
     failed = Card("declines", row["payment_method"], None, "The bank returned the payment.")
     return _decline(call, row, failed, code="payment_intent_payment_attempt_failed")
+
+
+def _is_address(url: str) -> bool:
+    """Whether a browser could be sent there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def _card(call: Call, row: sqlite3.Row) -> Card | None:

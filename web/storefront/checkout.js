@@ -2,10 +2,10 @@
 
 import { ask } from "/static/lib/api.js";
 import { announce, el, whenText } from "/static/lib/dom.js";
-import { CHECKOUT, PLACE_ORDER } from "./documents.js";
+import { CHECKOUT, PLACE_ORDER, REMOVE } from "./documents.js";
 import { deadline, picture, priceText } from "./pieces.js";
 import { answerPlace, inWords, press } from "./refusals.js";
-import { freshKey } from "./shop.js";
+import { freshKey, setCart, shop } from "./shop.js";
 
 // An order that was asked for and not yet answered: a reload must not lose its key.
 const ASKED = "order-asked-for";
@@ -30,14 +30,35 @@ export async function showCheckout(place, { isShown }) {
     return undefined;
   }
   if (checkout.__typename !== "Checkout") {
-    place.append(
-      el("h1", {}, "Checkout"),
-      el("p", { class: "note bad", role: "alert" }, inWords(checkout)),
-      el("p", {}, el("a", { class: "button", href: checkout.code === "CART_EMPTY" ? "#/" : "#/cart" }, checkout.code === "CART_EMPTY" ? "See the deals" : "Back to the cart")),
-    );
+    showRefused(place, checkout);
     return undefined;
   }
   return showFrozen(place, checkout);
+}
+
+/** Which deal stands in the way, and how to go on without it. */
+function showRefused(place, refusal) {
+  const deal = shop.cart?.items.find((item) => item.deal.id === refusal.dealId)?.deal;
+  const empty = refusal.code === "CART_EMPTY";
+  const answer = answerPlace();
+  const without = el("button", {}, `Take ${deal?.title} out and go on`);
+  without.addEventListener("click", () =>
+    press(without, answer, async () => {
+      const { answer: result } = await ask(REMOVE, { input: { dealId: deal.id } });
+      if (result.__typename !== "CartUpdated") {
+        answer.refuse(result);
+        return;
+      }
+      setCart(result.cart);
+      dispatchEvent(new HashChangeEvent("hashchange"));
+    }),
+  );
+  place.append(
+    el("h1", {}, "Checkout"),
+    el("p", { class: "note bad", role: "alert" }, deal ? `${deal.title}: ${inWords(refusal)}` : inWords(refusal)),
+    el("div", { class: "actions" }, ...(deal ? [without] : []), el("a", { class: "button quiet", href: empty ? "#/" : "#/cart" }, empty ? "See the deals" : "Back to the cart")),
+    answer.element,
+  );
 }
 
 function showFrozen(place, checkout) {
