@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Final
 
 import structlog
+from graphql import GraphQLError, get_operation_ast, parse
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -54,6 +55,7 @@ class GraphQLEndpoint:
         self._schema = board.execution.schema
         self._make_context = board.make_context
         self._metrics = board.metrics
+        self._most_tokens = settings.query_tokens
         self._most_bytes = settings.body_bytes
         self._secure = settings.public_url.startswith("https://")
         self._origins = Origins(settings)
@@ -140,6 +142,8 @@ class GraphQLEndpoint:
         self, method: str, operation: Operation, context: Context
     ) -> Response | EventStream:
         facts = context.request
+        if method == "GET" and self._is_mutation(operation):
+            raise _wrong_transport(OperationType.MUTATION)
         try:
             viewer = await context.viewer_or_none()
         except OUT_OF_REACH:
@@ -155,11 +159,20 @@ class GraphQLEndpoint:
         results: Results
         if audience is None:
             allowed = _READS if method == "GET" else _READS_AND_WRITES
-            results = partial(answered, self._board.execution, operation, facts, allowed)
+            results = partial(answered, self._board.errands, operation, facts, allowed)
         else:
             context.operation_type = "subscription"
             results = partial(followed, self._board.groups, operation, audience, facts)
-        return EventStream(self._board, results, facts, viewer)
+        return EventStream(self._board, results, facts, viewer, brief=audience is None)
+
+    def _is_mutation(self, operation: Operation) -> bool:
+        """Asked before a stream is begun: nothing is executed, and a status can still be told."""
+        try:
+            document = parse(operation.query, max_tokens=self._most_tokens)
+        except (GraphQLError, RecursionError):
+            return False  # execution finds the same, and says so
+        chosen = get_operation_ast(document, operation.name)
+        return chosen is not None and chosen.operation.value == OperationType.MUTATION.value
 
     def _keep_cookie(self, context: Context, response: Response) -> None:
         """Sign the browser in or out, when a field asked for it."""
