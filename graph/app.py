@@ -63,7 +63,16 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 execution, most_tokens=settings.query_tokens, most_groups=settings.live_groups
             )
             stack.push_async_callback(groups.aclose)
-            app.router.routes[:] = _routes(opened, execution, groups, open_sessions, farewell)
+            board = Switchboard(
+                execution,
+                groups,
+                settings=settings,
+                open_sessions=open_sessions,
+                crowding=Crowding(settings),
+                farewell=farewell,
+            )
+            stack.push_async_callback(board.errands.aclose)
+            app.router.routes[:] = _routes(opened, board)
             yield
 
     app = Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
@@ -78,23 +87,8 @@ def _contexts(resources: Resources, hub: Hub) -> MakeContext:
     return make_context
 
 
-def _routes(
-    resources: Resources,
-    execution: Execution,
-    groups: Groups,
-    open_sessions: OpenSessions,
-    farewell: Farewell,
-) -> list[BaseRoute]:
-    settings = resources.settings
-    metrics = execution.metrics
-    board = Switchboard(
-        execution,
-        groups,
-        settings=settings,
-        open_sessions=open_sessions,
-        crowding=Crowding(settings),
-        farewell=farewell,
-    )
+def _routes(resources: Resources, board: Switchboard) -> list[BaseRoute]:
+    settings, metrics = resources.settings, board.metrics
     webhook = PaymentWebhook(resources.pool, settings.stripe_webhook_secret, metrics)
     health = Health(
         needed={

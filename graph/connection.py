@@ -1,5 +1,6 @@
 """What a conversation needs of its line, whatever is said: that somebody is there, and an end."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -25,13 +26,14 @@ class Connection:
     by what it had asked for before.
     """
 
-    __slots__ = ("_backlog", "_over", "_silent", "board", "line")
+    __slots__ = ("_backlog", "_leaving", "_over", "_silent", "board", "line")
 
     def __init__(self, board: Switchboard, line: Line) -> None:
         self.board = board
         self.line = line
         self._backlog: Backlog | None = None
         self._over = False
+        self._leaving = False
         self._silent = 0
         board.metrics.sockets.inc()
         board.inits.add(self._init_is_late)
@@ -45,8 +47,16 @@ class Connection:
             self.gone()
 
     def send_home(self, return_after_ms: int) -> None:
-        """This process stops; another one, or the next, has the present state for the client."""
-        self.close(CLOSE_RESTART, f"Restarting; come back in {return_after_ms} ms")
+        """This process stops; another one, or the next, has the present state for the client.
+
+        What is in hand is finished first, and nothing new is heard meanwhile.
+        """
+        if self._over:
+            return
+        reason = f"Restarting; come back in {return_after_ms} ms"
+        self._leaving = True
+        self.line.pause_reading()
+        self._finish(lambda: self.close(CLOSE_RESTART, reason))
 
     def gone(self) -> None:
         """The line is over, or about to be: nothing of the conversation stays."""
@@ -110,6 +120,10 @@ class Connection:
 
     def _check(self) -> None:
         """Look now and then whether the conversation may go on."""
+
+    def _finish(self, then: Callable[[], None]) -> None:
+        """Call `then` once nothing is in hand any more, soon at the latest."""
+        then()
 
     def _leave(self) -> None:
         """Give up all that is held for the client."""

@@ -1,14 +1,17 @@
 """One WebSocket's conversation in graphql-transport-ws, the protocol of the graphql-ws library."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import structlog
 
 from graph.answers import Answer, plain_answer
 from graph.connection import Connection
 from graph.context import RequestFacts
+from graph.errands import FINISH_SECONDS
 from graph.follower import Follower
 from graph.line import Line
 from graph.open_sessions import session_lives
@@ -48,6 +51,7 @@ class Conversation(Connection):
         "_operations",
         "_session",
         "_tasks",
+        "_unheard",
     )
 
     def __init__(
@@ -61,6 +65,8 @@ class Conversation(Connection):
         # What is heard while somebody is being signed in, and waits until they are.
         self._inbox: list[bytes | None] | None = None
         self._session: bytes | None = None
+        # Mutations that go on although nobody waits for their answers.
+        self._unheard = 0
         self._init_seen = False
         self._acknowledged = False
         # As whose it is counted; None: as nobody's.
@@ -76,7 +82,7 @@ class Conversation(Connection):
         self._silent = 0
         if self._inbox is not None:
             self._inbox.append(raw)
-        elif not self._over:
+        elif not (self._over or self._leaving):
             try:
                 self._take(read_message(raw, most_bytes=self.board.most_bytes))
             except Close as close:
@@ -95,8 +101,7 @@ class Conversation(Connection):
             case "connection_init":
                 self._init(payload_of(message))
             case "ping":
-                payload = payload_of(message)
-                self._say({"type": "pong", **({} if payload is None else {"payload": payload})})
+                self._answer_ping(payload_of(message))
             case "pong":
                 payload_of(message)
             case "subscribe":
@@ -110,6 +115,12 @@ class Conversation(Connection):
                     running.cancel()
             case _:
                 raise Close(CLOSE_BAD_MESSAGE, "Unknown message type")
+
+    def _answer_ping(self, payload: dict[str, Any] | None) -> None:
+        try:
+            self._say({"type": "pong", **({} if payload is None else {"payload": payload})})
+        except orjson.JSONEncodeError:
+            raise Close(CLOSE_BAD_MESSAGE, "payload nests too deeply") from None
 
     def _init(self, payload: dict[str, Any] | None) -> None:
         if self._init_seen:
@@ -163,7 +174,7 @@ class Conversation(Connection):
             reason = f"Subscriber for {operation_id} already exists"
             raise Close(CLOSE_DUPLICATE_ID, reason.encode()[:120].decode(errors="ignore"))
         operation = operation_of(message)
-        if len(self._operations) >= self.board.most_operations:
+        if len(self._operations) + self._unheard >= self.board.most_operations:
             text = f"At most {self.board.most_operations} operations at once on a socket."
             self._say_errors(operation_id, plain_answer("OVERLOADED", text))
             return
@@ -181,8 +192,11 @@ class Conversation(Connection):
     async def _operate(self, operation_id: str, operation: Operation) -> None:
         """Answer a query or a mutation, once the client takes it."""
         with self.board.metrics.socket_operations.track_inprogress():
-            run = self.board.execution.run(operation, replace(self._facts, request_id=""))
-            (answer,) = [answer async for answer, _ in run]
+            errand = self.board.errands.start(operation, replace(self._facts, request_id=""))
+            try:
+                answer = await errand.answer()
+            finally:
+                self._unheard += errand.leave(self._one_ended)
             while not self.line.writable:
                 await self.backlog().drained()
         # From here on the id is free: a client may use it again as soon as it reads the end.
@@ -196,11 +210,14 @@ class Conversation(Connection):
         self._say({"id": operation_id, "type": "complete"})
         self.board.metrics.payloads.inc()
 
+    def _one_ended(self) -> None:
+        self._unheard -= 1
+
     def _say_errors(self, operation_id: str, answer: Answer) -> None:
         self._say({"id": operation_id, "type": "error", "payload": answer.errors})
 
     def _listen(self) -> None:
-        if self._inbox is None:
+        if self._inbox is None and not self._leaving:
             super()._listen()
 
     def _leave(self) -> None:
@@ -231,9 +248,22 @@ class Conversation(Connection):
 
     async def _sign_out(self) -> None:
         """Close, once what was asked before is answered: logout over this very socket."""
-        answering = [
-            running for running in self._operations.values() if not isinstance(running, Follower)
-        ]
-        if answering:
-            await asyncio.wait(answering, timeout=self.board.pace.answer_within)
+        await self._answer_all(self.board.pace.answer_within)
         self.close(CLOSE_FORBIDDEN, "Session ended")
+
+    def _finish(self, then: Callable[[], None]) -> None:
+        if self._answering():
+            self._tasks.start(self._finish_answers(then))
+        else:
+            then()
+
+    async def _finish_answers(self, then: Callable[[], None]) -> None:
+        await self._answer_all(self.board.farewell.patience(FINISH_SECONDS))
+        then()
+
+    async def _answer_all(self, within: float) -> None:
+        if answering := self._answering():
+            await asyncio.wait(answering, timeout=within)
+
+    def _answering(self) -> list[asyncio.Task[None]]:
+        return [each for each in self._operations.values() if not isinstance(each, Follower)]

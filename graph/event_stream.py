@@ -12,7 +12,7 @@ from auth.sessions import Viewer
 from graph.answers import Answer
 from graph.context import RequestFacts
 from graph.documents import Audience
-from graph.execution import Execution
+from graph.errands import FINISH_SECONDS, Errands
 from graph.group import Group, Payload
 from graph.groups import Groups
 from graph.open_sessions import session_lives
@@ -48,18 +48,25 @@ class EventStream:
         facts: RequestFacts,
         viewer: Viewer | None,
         *,
+        brief: bool = False,
         keepalive_seconds: float = KEEPALIVE_SECONDS,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        """One that the board's crowding has let in already."""
+        """One that the board's crowding has let in already.
+
+        A `brief` one has a single answer, which is waited for when the session ends (logout
+        itself, above all) or this process is to stop.
+        """
         self._board = board
         self._results = results
         self._facts = facts
         self._viewer = viewer
+        self._brief = brief
         self._keepalive_seconds = keepalive_seconds
         self._drain_seconds = drain_seconds
         self._ended = asyncio.Event()
         self._sent_home = False
+        self._complete = False
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Push each result as a `next` event, then `complete`."""
@@ -87,59 +94,85 @@ class EventStream:
         self._sent_home = True
         self._ended.set()
 
-    async def _push(self, send: Send, *ends: asyncio.Task[Any]) -> None:
+    async def _push(self, send: Send, gone: asyncio.Task[None], ended: asyncio.Task[Any]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        async with contextlib.aclosing(self._events(*ends)) as events:
+        async with contextlib.aclosing(self._events(gone, ended)) as events:
             async for event in events:
                 async with asyncio.timeout(self._drain_seconds):
                     await send({"type": "http.response.body", "body": event, "more_body": True})
-        last = b"" if self._sent_home else _COMPLETE
+        last = b"" if self._sent_home and not self._complete else _COMPLETE
         await send({"type": "http.response.body", "body": last})
 
-    async def _events(self, *ends: asyncio.Task[Any]) -> AsyncGenerator[bytes, None]:
+    async def _events(
+        self, gone: asyncio.Task[None], ended: asyncio.Task[Any]
+    ) -> AsyncGenerator[bytes, None]:
         """Events until the results, or what they need, come to an end."""
         session = None if self._viewer is None else self._viewer.token_hash
+        loop = asyncio.get_running_loop()
+        checked_at = loop.time()
         async with contextlib.aclosing(self._results(session)) as results:
             while True:
                 upcoming = asyncio.ensure_future(anext(results, None))
                 try:
                     while not upcoming.done():
                         await asyncio.wait(
-                            (upcoming, *ends),
+                            (upcoming, gone, ended),
                             timeout=self._keepalive_seconds,
                             return_when=asyncio.FIRST_COMPLETED,
                         )
-                        if any(end.done() for end in ends):
+                        if ended.done() and not await self._may_finish(upcoming, gone):
                             return
-                        if not upcoming.done():
-                            if session is not None and not await self._session_lives():
+                        if gone.done():
+                            return
+                        silent = not upcoming.done()
+                        # A stream that is never silent must be looked after as well.
+                        if silent or loop.time() - checked_at >= self._keepalive_seconds:
+                            checked_at = loop.time()
+                            if not await self._session_lives():
                                 return
+                        if silent:
                             yield _KEEPALIVE
                 finally:
                     upcoming.cancel()
                     await asyncio.wait((upcoming,))
                 body = upcoming.result()
                 if body is None:
+                    self._complete = True
                     return
                 self._board.metrics.payloads.inc()
                 yield b"event: next\ndata: " + body + b"\n\n"
 
+    async def _may_finish(self, upcoming: asyncio.Task[Any], gone: asyncio.Task[None]) -> bool:
+        """Wait for an answer that is pending, but not for ever; True when it is there."""
+        if not self._brief:
+            return False
+        within = self._board.pace.answer_within
+        if self._sent_home:
+            within = self._board.farewell.patience(FINISH_SECONDS)
+        await asyncio.wait((upcoming, gone), timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        return upcoming.done()
+
     async def _session_lives(self) -> bool:
         """Asked now and then, in case the session's end was not heard."""
+        if self._viewer is None or self._brief:
+            return True
         return await session_lives(self._board.make_context(self._facts))
 
 
 async def answered(
-    execution: Execution,
+    errands: Errands,
     operation: Operation,
     facts: RequestFacts,
     allowed: Iterable[OperationType],
     _session: bytes | None,
 ) -> AsyncGenerator[bytes, None]:
     """The answer to a query or a mutation, or to a document that is refused."""
-    async with contextlib.aclosing(execution.run(operation, facts, allowed=allowed)) as run:
-        async for answer, _ in run:
-            yield answer.to_json()
+    errand = errands.start(operation, facts, allowed=allowed)
+    try:
+        answer = await errand.answer()
+    finally:
+        errand.leave()
+    yield answer.to_json()
 
 
 async def followed(

@@ -9,7 +9,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph.answers import Answer, MakeContext, present, present_refusal
-from graph.context import Event, RequestFacts
+from graph.context import Context, Event, RequestFacts
 from graph.metrics import Metrics
 from graph.requests import Operation
 from kit.ids import new_id
@@ -30,13 +30,16 @@ class Execution:
         *,
         present_only: bool = False,
         allowed: Iterable[OperationType] | None = None,
+        context: Context | None = None,
     ) -> AsyncGenerator[tuple[Answer, Event | None], None]:
         """Answers until they end, each with what its field said that it is about.
 
         Never raises: what goes wrong is an answer as well. One that is not `executed` is the last.
+        A context that is given was made of the same facts, and belongs to this operation alone.
         """
         request_id = facts.request_id or new_id("req")
-        context = self.make_context(replace(facts, request_id=request_id))
+        if context is None:
+            context = self.make_context(replace(facts, request_id=request_id))
         context.present_only = present_only
         try:
             results = await self.schema.stream(

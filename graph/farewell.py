@@ -9,6 +9,7 @@ import structlog
 log = structlog.get_logger()
 
 # The server waits ten seconds for connections to end before it cuts them.
+LAST_MOMENT_SECONDS: Final = 9.5
 LONGEST_SPREAD_SECONDS: Final = 8.0
 LONGEST_RETURN_MS: Final = 1_000
 
@@ -31,6 +32,7 @@ class Farewell:
         self._ends_per_second = ends_per_second
         self._guests: set[Guest] = set()
         self._said = False
+        self._said_at = 0.0
 
     def __len__(self) -> int:
         return len(self._guests)
@@ -50,6 +52,7 @@ class Farewell:
         if self._said:
             return
         self._said = True
+        self._said_at = asyncio.get_running_loop().time()
         guests = list(self._guests)
         if not guests:
             return
@@ -59,6 +62,11 @@ class Farewell:
         loop = asyncio.get_running_loop()
         for turn, guest in enumerate(guests):
             loop.call_later(spread * turn / len(guests), self._send_home, guest)
+
+    def patience(self, seconds: float) -> float:
+        """How much of so many seconds is left before the server cuts whoever is still there."""
+        passed = asyncio.get_running_loop().time() - self._said_at if self._said else 0.0
+        return max(0.0, min(seconds, LAST_MOMENT_SECONDS - passed))
 
     def _send_home(self, guest: Guest) -> None:
         if guest in self._guests:

@@ -5,6 +5,7 @@ from typing import Final
 
 from graph.crowding import Crowding
 from graph.deadlines import Deadlines
+from graph.errands import Errands
 from graph.execution import Execution
 from graph.farewell import Farewell
 from graph.groups import Groups
@@ -43,6 +44,7 @@ class Switchboard:
         self.make_context = execution.make_context
         self.metrics = execution.metrics
         self.groups = groups
+        self.errands = Errands(execution)
         self.open_sessions = open_sessions
         self.crowding = crowding
         self.farewell = farewell

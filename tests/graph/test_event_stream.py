@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from starlette.types import Message
 
 from graph.context import RequestFacts
 from graph.event_stream import EventStream
-from tests.graph.edge import Edge, until
+from tests.graph.edge import PACE, Edge, edge_settings, serve_edge, until
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -29,6 +30,15 @@ async def _listening(edge: Edge, query: str, token: str) -> AsyncIterator[httpx.
         "POST", "/graphql", json={"query": query}, headers=headers
     ) as response:
         yield response
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def _stays() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def test_each_result_is_an_event_and_the_end_is_one_too(edge: Edge) -> None:
@@ -91,6 +101,52 @@ async def test_logging_out_ends_the_sessions_streams(edge: Edge) -> None:
         assert "event: complete" in [line async for line in lines]
 
 
+async def test_logging_out_over_a_stream_is_answered(edge: Edge) -> None:
+    token = edge.sessions.open()
+    response = await edge.post(
+        "mutation { logout }", accept=STREAM["Accept"], headers=_bearer(token)
+    )
+    assert response.text == (
+        'event: next\ndata: {"data":{"logout":true}}\n\nevent: complete\ndata:\n\n'
+    )
+
+
+async def test_a_query_of_a_session_that_ends_is_not_waited_for_without_end() -> None:
+    async with serve_edge(edge_settings(), pace=replace(PACE, answer_within=0.05)) as edge:
+        token = edge.sessions.open()
+        asked = asyncio.create_task(
+            edge.post("{ wait }", accept=STREAM["Accept"], headers=_bearer(token))
+        )
+        await until(lambda: edge.calls == ["wait"])
+        await edge.post("mutation { logout }", headers=_bearer(token))
+        assert (await asked).text == "event: complete\ndata:\n\n"
+
+
+async def test_a_stream_that_is_never_silent_ends_with_its_session(edge: Edge) -> None:
+    token = edge.sessions.open()
+    request = RequestFacts("req_1", token, "127.0.0.1", None, secure=False)
+
+    async def plenty(_session: bytes | None) -> AsyncGenerator[bytes, None]:
+        while True:
+            await asyncio.sleep(0)
+            yield b"{}"
+
+    sent: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        if len(sent) == 3:
+            edge.sessions.end(token)
+
+    viewer = await edge.make_context(request).viewer_or_none()
+    assert edge.board.crowding.let_stream_in(request.address, viewer)
+    stream = EventStream(edge.board, plenty, request, viewer, keepalive_seconds=0.01)
+    async with asyncio.timeout(10):
+        await stream({"type": "http"}, _stays, send)
+    assert sent[-1] == b"event: complete\ndata:\n\n"
+    assert b":\n\n" not in sent
+
+
 async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edge) -> None:
     token = edge.sessions.open()
     request = RequestFacts("req_1", token, "127.0.0.1", None, secure=False)
@@ -105,15 +161,11 @@ async def test_a_silent_stream_is_kept_alive_until_its_session_is_over(edge: Edg
         if sent.count(b":\n\n") == 3:
             edge.sessions.viewers.pop(token, None)
 
-    async def stays() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     viewer = await edge.make_context(request).viewer_or_none()
     assert edge.board.crowding.let_stream_in(request.address, viewer)
     stream = EventStream(edge.board, silence, request, viewer, keepalive_seconds=0.01)
     async with asyncio.timeout(10):
-        await stream({"type": "http"}, stays, send)
+        await stream({"type": "http"}, _stays, send)
     assert sent == [b"", *[b":\n\n"] * 3, b"event: complete\ndata:\n\n"]
 
 
@@ -130,12 +182,8 @@ async def test_a_stream_whose_client_takes_nothing_is_given_up(edge: Edge) -> No
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
 
-    async def stays() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     assert edge.board.crowding.let_stream_in(request.address, None)
     stream = EventStream(edge.board, plenty, request, None, drain_seconds=0.05)
     async with asyncio.timeout(10):
-        await stream({"type": "http"}, stays, send)
+        await stream({"type": "http"}, _stays, send)
     assert sent == ["http.response.start", "http.response.body"]

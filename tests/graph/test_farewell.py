@@ -2,7 +2,7 @@
 
 import asyncio
 
-from graph.farewell import LONGEST_RETURN_MS, Farewell
+from graph.farewell import LAST_MOMENT_SECONDS, LONGEST_RETURN_MS, Farewell
 from tests.sandbox.running import until
 
 
@@ -50,3 +50,11 @@ async def test_who_comes_while_we_leave_is_sent_home_too() -> None:
     farewell.welcome(late)
     await until(lambda: bool(late.sent_home))
     assert len(farewell) == 0
+
+
+async def test_nobody_is_waited_for_beyond_the_servers_own_patience() -> None:
+    farewell = Farewell(ends_per_second=1)
+    assert farewell.patience(5) == 5
+    farewell.say()
+    assert farewell.patience(5) == 5
+    assert farewell.patience(60) <= LAST_MOMENT_SECONDS

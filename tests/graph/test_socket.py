@@ -115,6 +115,7 @@ async def test_the_server_pings_by_itself(talk: Talk) -> None:
         (b'{"type": "ping"}', 4400),
         ("[" * 60_000, 4400),
         ('{"type": "ping", "payload": "x"}', 4400),
+        ('{"type": "ping", "payload": {"a":' + "[" * 400 + "]" * 400 + "}}", 4400),
         ('{"type": "complete"}', 4400),
         ('{"type": "subscribe", "id": 1, "payload": {"query": "{ hello }"}}', 4400),
         ('{"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}}', 4400),
