@@ -122,8 +122,10 @@ class AccountMutation:
         if viewer is None:
             return False
         ended = await context.resources.sessions.revoke(viewer.token_hash)
-        context.hub.end_session(viewer.token_hash)
-        await context.resources.announcer.session(viewer.token_hash)
+        try:  # others first: our own end may be this very request's
+            await context.resources.announcer.session(viewer.token_hash)
+        finally:
+            context.hub.end_session(viewer.token_hash)
         return ended
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from auth.sessions import new_token
 from graph.context import SessionCookie
+from notifications.announcements import Announcer
 from tests.resolvers.asking import Asker, Counter, journey
 from tests.subscriptions.listening import until
 
@@ -107,6 +108,22 @@ async def test_signing_out_ends_the_session_everywhere(alice: Asker, counter: Co
     assert await alice.code(journey()["Cart"]) == "UNAUTHENTICATED"
     assert (await alice.ask("{ me { id } }"))["data"]["me"] is None
     assert await alice.run("Logout") is False
+
+
+async def test_signing_out_tells_others_before_it_ends_what_is_open_here(
+    alice: Asker, counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    async def session(_announcer: Announcer, _token_hash: bytes) -> None:
+        told.append(len(counter.listening.ended))
+        raise RuntimeError("nobody hears")
+
+    before = len(counter.listening.ended)
+    monkeypatch.setattr(Announcer, "session", session)
+    await alice.ask(journey()["Logout"])
+    assert told == [before]
+    assert len(counter.listening.ended) == before + 1  # also when others cannot be told
 
 
 @pytest.mark.parametrize(
