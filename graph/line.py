@@ -24,7 +24,7 @@ class Line(Protocol):
         """Write whole frames."""
 
     def pause_reading(self) -> None:
-        """Hear nothing more for now; the client is held back by its own full buffers."""
+        """Hear little more for now; the client is held back by its own full buffers."""
 
     def resume_reading(self) -> None:
         """Hear again."""
@@ -50,6 +50,9 @@ class Talker(Protocol):
 
     def drained(self) -> None:
         """It took enough of it: the line is writable again."""
+
+    def close(self, code: int, reason: str) -> None:
+        """The line finds that it must end, for what the client sent: count it, and close it."""
 
     def gone(self) -> None:
         """The connection is over; nothing is told after this."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import GeneratorType
 from typing import Any, Final, cast
 
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
 from graph.line import Line, Talker
@@ -14,6 +14,10 @@ from graph.line import Line, Talker
 # What waits in our memory for a slow client, before it counts as not writable and when again.
 HIGH_WATER_BYTES: Final = 32 * 1024
 LOW_WATER_BYTES: Final = 8 * 1024
+# What is read of one client before it is everybody else's turn.
+TURN_BYTES: Final = 4 * 1024
+# Of one client in one second, whatever they carry. Honest clients stay far below it.
+MOST_FRAMES: Final = 1_000
 # After the last word: for it to be read, and for the client's answer.
 FLUSH_SECONDS: Final = 5.0
 
@@ -24,7 +28,8 @@ class DirectLine(asyncio.Protocol):
     """Takes a transport over from uvicorn: frames go out as they are, messages come in whole.
 
     websockets' parser reads. Between two frames it holds nothing that matters, and there is none:
-    it would be the largest part of an idle connection.
+    it would be the largest part of an idle connection. It is fed in small pieces, a piece a turn of
+    the loop: a client that sends all it can would else be the only one who is heard.
     """
 
     __slots__ = (
@@ -32,10 +37,15 @@ class DirectLine(asyncio.Protocol):
         "_connections",
         "_cutting",
         "_fragments",
+        "_frames",
         "_most_bytes",
         "_parser",
+        "_paused",
+        "_second",
         "_talker",
         "_transport",
+        "_unread",
+        "_waits_for_turn",
         "writable",
     )
 
@@ -46,8 +56,17 @@ class DirectLine(asyncio.Protocol):
         self._connections = connections
         self._most_bytes = most_bytes
         self._parser: Protocol | None = None
-        self._fragments: list[bytes] | None = None
+        # Of a text message. Not a list: fragments may be empty, and without end.
+        self._fragments: bytearray | None = None
         self._talker: Talker | None = None
+        # The talker hears nothing for now.
+        self._paused = False
+        # What was received and not parsed yet; the transport is paused until there is none.
+        self._unread = b""
+        self._waits_for_turn = False
+        # How many frames came in which second of the clock.
+        self._frames = 0
+        self._second = 0
         self._closing = False
         self._cutting: asyncio.TimerHandle | None = None
         self.writable = True
@@ -66,14 +85,14 @@ class DirectLine(asyncio.Protocol):
             self._transport.write(frame)
 
     def pause_reading(self) -> None:
-        """Read nothing more for now."""
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
+        """Pass on nothing more for now."""
+        self._paused = True
+        self._read_or_wait()
 
     def resume_reading(self) -> None:
-        """Read again."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        """Pass on what comes, beginning with what has come."""
+        self._paused = False
+        self._read_or_wait()
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame, and cut when the client has answered it or had time to."""
@@ -93,19 +112,12 @@ class DirectLine(asyncio.Protocol):
         """The server stops, as uvicorn tells its connections; the talker chooses the moment."""
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what the client said, and answer pings and its close."""
-        parser = self._parser
-        if parser is None:
-            parser = Protocol(SERVER, max_size=self._most_bytes, logger=_log)
-        parser.receive_data(data)
-        for frame in parser.events_received():
-            assert isinstance(frame, Frame)
-            self._take(frame)
-        if answers := b"".join(parser.data_to_send()):
-            self.send(answers)
-        if parser.state is not OPEN:
-            self._end()
-        self._parser = None if _is_between_frames(parser) else parser
+        """Take the first piece; more of it waits for its turn, and the client for that."""
+        self._unread += data
+        if not self._paused and not self._waits_for_turn:
+            self._hear()
+        if self._unread:
+            self._read_or_wait()
 
     def pause_writing(self) -> None:
         """More waits for the client than it should."""
@@ -122,10 +134,57 @@ class DirectLine(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
         """It is over, one way or the other."""
         self._connections.discard(self)
+        self._unread = b""
         if self._cutting is not None:
             self._cutting.cancel()
             self._cutting = None
         self._let_go()
+
+    def _take_turn(self) -> None:
+        self._waits_for_turn = False
+        if self._unread and not self._paused:
+            self._hear()
+        self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        """Receive more when all is parsed, and the talker hears; a transport counts no reasons."""
+        if self._transport.is_closing():
+            self._unread = b""
+        elif self._paused or self._unread:
+            self._transport.pause_reading()
+            if not self._paused and not self._waits_for_turn:
+                self._waits_for_turn = True
+                asyncio.get_running_loop().call_soon(self._take_turn)
+        else:
+            self._transport.resume_reading()
+
+    def _hear(self) -> None:
+        """Pass on what the client said in one piece, and answer pings and its close."""
+        piece, self._unread = self._unread[:TURN_BYTES], self._unread[TURN_BYTES:]
+        parser = self._parser
+        if parser is None:
+            parser = Protocol(SERVER, max_size=self._most_bytes, logger=_log)
+        parser.receive_data(piece)
+        frames = parser.events_received()
+        if self._are_too_many(len(frames)):
+            self._stop_listening()
+            return
+        for frame in frames:
+            assert isinstance(frame, Frame)
+            self._take(frame)
+        if answers := b"".join(parser.data_to_send()):
+            self.send(answers)
+        if parser.state is not OPEN:
+            self._end(parser)
+        self._parser = None if _is_between_frames(parser) else parser
+
+    def _are_too_many(self, frames: int) -> bool:
+        # Python shares small integers: a larger one would cost memory for each connection.
+        second = int(asyncio.get_running_loop().time()) & 0xFF
+        if second != self._second:
+            self._second, self._frames = second, 0
+        self._frames += frames
+        return self._frames > MOST_FRAMES
 
     def _take(self, frame: Frame) -> None:
         if self._closing or self._talker is None:
@@ -133,18 +192,29 @@ class DirectLine(asyncio.Protocol):
         match frame.opcode:
             case Opcode.TEXT | Opcode.BINARY | Opcode.CONT:
                 if frame.opcode is not Opcode.CONT:
-                    self._fragments = [] if frame.opcode is Opcode.TEXT else None
+                    self._fragments = bytearray() if frame.opcode is Opcode.TEXT else None
                 if self._fragments is not None:
-                    self._fragments.append(bytes(frame.data))
+                    self._fragments += frame.data
                 if frame.fin:
-                    parts, self._fragments = self._fragments, None
-                    self._talker.heard(None if parts is None else b"".join(parts))
+                    text, self._fragments = self._fragments, None
+                    self._talker.heard(None if text is None else bytes(text))
             case Opcode.PING | Opcode.PONG:
                 self._talker.alive()
 
-    def _end(self) -> None:
+    def _stop_listening(self) -> None:
+        """Nothing is read of this client any more, not even its answer to our close."""
+        if self._talker is not None:
+            self._talker.close(CloseCode.POLICY_VIOLATION, "Too many messages")
+        self._let_go()
+        self._unread = b""
+        self._parser = self._fragments = None
+        self.pause_reading()
+
+    def _end(self, parser: Protocol) -> None:
         """The client has said its last word, or nothing that can be understood."""
         self._closing = True
+        if self._talker is not None and parser.parser_exc is not None and parser.close_sent:
+            self._talker.close(parser.close_sent.code, parser.close_sent.reason)
         self._let_go()
         self._transport.close()
         self._cut_soon()
@@ -155,10 +225,13 @@ class DirectLine(asyncio.Protocol):
             talker.gone()
 
     def _cut_soon(self) -> None:
-        """Closing a transport waits for its buffer to drain, perhaps for ever."""
         if self._cutting is None:
-            loop = asyncio.get_running_loop()
-            self._cutting = loop.call_later(FLUSH_SECONDS, self._transport.abort)
+            self._cutting = cut_soon(self._transport)
+
+
+def cut_soon(transport: asyncio.Transport) -> asyncio.TimerHandle:
+    """Closing a transport waits for its buffer to drain, perhaps for ever."""
+    return asyncio.get_running_loop().call_later(FLUSH_SECONDS, transport.abort)
 
 
 def _is_between_frames(parser: Protocol) -> bool:

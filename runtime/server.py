@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from kit.settings import Settings
+from runtime.http_protocol import AbortableHttp
 from runtime.services import Service
 from runtime.signals import StopAsked, ignore_stop_signals, stop_signals
 from runtime.socket_protocol import BoundedSocket
@@ -19,8 +20,6 @@ _BACKLOG = 4_096
 _FINISH_SECONDS = 10
 # Storefronts ask again within half a minute; proxies keep theirs a minute.
 _KEEP_ALIVE_SECONDS = 65
-# A subscription's message is a document and its variables.
-_SOCKET_MESSAGE_BYTES = 65_536
 _WATCH_SECONDS = 0.25
 
 
@@ -42,15 +41,19 @@ def serve_app(
     listener: socket.socket,
     *,
     trusted_proxies: str,
+    message_bytes: int,
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then call `on_stop` and finish what is in flight."""
+    """Serve until SIGTERM or SIGINT, then call `on_stop` and finish what is in flight.
+
+    A socket on which a message is larger than `message_bytes` is closed with 1009.
+    """
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=AbortableHttp,
         ws=BoundedSocket,
-        ws_max_size=_SOCKET_MESSAGE_BYTES,
+        ws_max_size=message_bytes,
         # A compressor for each of thousands of sockets costs more than the bytes it saves.
         ws_per_message_deflate=False,
         lifespan="on",

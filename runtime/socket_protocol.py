@@ -3,20 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from graph.line import LINE, Line, Talker
-from runtime.line import DirectLine
+from runtime.line import DirectLine, cut_soon
 
 # uvicorn says a line for each socket that it accepts, and none for a request; we have metrics.
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.WARNING)
-
-# After the application: for its last words and the client's answer to them.
-FLUSH_SECONDS: Final = 5.0
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
@@ -45,6 +42,9 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         """Offer the line together with the request; its application has not started yet."""
         super().handle_connect(event)
         if self.response.status_code == 101:  # noqa: PLR2004 - Switching Protocols
+            # What comes now is for the line, which reads a little at a time.
+            self.read_paused = True
+            self.transport.pause_reading()
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[LINE] = self._hand_over
 
@@ -82,7 +82,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     def _cut_soon(self) -> None:
         if self._cutting is None:
-            self._cutting = self.loop.call_later(FLUSH_SECONDS, self.transport.abort)
+            self._cutting = cut_soon(self.transport)
 
 
 class _Released(asyncio.Transport):

@@ -75,6 +75,7 @@ def serve(
         app,
         listener,
         trusted_proxies=settings.trusted_proxies,
+        message_bytes=settings.body_bytes,
         on_stop=app.state.farewell.say,
     )
 
@@ -129,4 +130,6 @@ def sandbox(
         webhook_url=webhook_url or f"http://{LOOPBACK}:{settings.port}/webhooks/stripe",
         webhook_secret=settings.stripe_webhook_secret.get_secret_value(),
     )
-    serve_app(create_sandbox(config), listener, trusted_proxies="")
+    serve_app(
+        create_sandbox(config), listener, trusted_proxies="", message_bytes=settings.body_bytes
+    )

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from runtime import socket_protocol
+from runtime import line
 from runtime.socket_protocol import BoundedSocket
 
 # More than the buffers of a loopback connection take.
@@ -52,7 +52,7 @@ async def served() -> AsyncIterator[tuple[uvicorn.Server, int]]:
 
 
 async def test_a_socket_that_never_reads_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_protocol, "FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr(line, "FLUSH_SECONDS", 0.2)
     async with served() as (server, port):
         with socket.create_connection(("127.0.0.1", port)) as deaf:
             key = base64.b64encode(secrets.token_bytes(16)).decode()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from auth.sessions import Viewer
 from graph.conversation import Conversation
 from graph.line import text_frame
 from graph.switchboard import Pace
@@ -17,59 +18,10 @@ from runtime import line
 from runtime.line import DirectLine
 from tests.graph.edge import PACE as QUICK
 from tests.graph.edge import Edge, Talk, edge_settings, serve_edge, until
+from tests.graph.raw import MASK, Raw, frame
 
-MASK = b"\1\2\3\4"
 HELLO = b'{"type":"subscribe","id":"1","payload":{"query":"{ hello }"}}'
 LARGE = "subscription { state { version padding(size: 60000) } }"
-
-
-def frame(payload: bytes, *, first: int = 0x81) -> bytes:
-    """A frame as clients send it."""
-    length = len(payload)
-    if length < 126:
-        header = bytes((first, 0x80 | length))
-    else:
-        header = bytes((first, 0x80 | 126)) + struct.pack("!H", length)
-    return header + MASK + bytes(byte ^ MASK[i % 4] for i, byte in enumerate(payload))
-
-
-class Raw:
-    """A client that sends bytes."""
-
-    def __init__(self, port: int, *, buffer_bytes: int | None = None) -> None:
-        self.link = socket.socket()
-        if buffer_bytes is not None:
-            self.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
-        self.link.setblocking(False)
-        self.port = port
-        self.heard = b""
-
-    async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(self.link, ("127.0.0.1", self.port))
-        await self.send(
-            b"GET /graphql HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
-        )
-        await self.hears(b"101")
-        await self.send(frame(b'{"type":"connection_init"}'))
-        await self.hears(b"connection_ack")
-
-    async def send(self, data: bytes) -> None:
-        await asyncio.get_running_loop().sock_sendall(self.link, data)
-
-    async def hears(self, wanted: bytes) -> None:
-        async with asyncio.timeout(10):
-            while wanted not in self.heard:
-                received = await asyncio.get_running_loop().sock_recv(self.link, 65_536)
-                assert received, f"closed after {self.heard[-200:]!r}"
-                self.heard += received
-
-    async def is_closed(self) -> None:
-        async with asyncio.timeout(10):
-            while received := await asyncio.get_running_loop().sock_recv(self.link, 65_536):
-                self.heard += received
 
 
 @pytest.fixture
@@ -89,6 +41,12 @@ def count(*kinds: type) -> int:
     """How many objects of these kinds are alive; those of failed tests are, too."""
     gc.collect()
     return sum(isinstance(each, kinds) for each in gc.get_objects())
+
+
+def closes(edge: Edge, code: int) -> float:
+    """How many sockets are counted as closed by us with this code."""
+    labels = {"code": str(code)}
+    return edge.metrics.registry.get_sample_value("flashsale_socket_closes_total", labels) or 0
 
 
 @pytest.mark.parametrize("length", [5, 125, 126, 300, 65_535, 65_536, 70_000])
@@ -125,17 +83,29 @@ async def test_several_messages_may_come_at_once(raw: Raw) -> None:
     assert b'"pong"' in raw.heard
 
 
-async def test_what_is_said_before_the_init_is_answered_waits_for_it(edge: Edge) -> None:
+async def test_what_is_said_before_the_init_is_answered_waits_for_it(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, sign_in = edge.sessions.open(), edge.sessions.viewer
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def held_back(token: str) -> Viewer:
+        asked.set()
+        await answered.wait()
+        return await sign_in(token)
+
+    monkeypatch.setattr(edge.sessions, "viewer", held_back)
     client = Raw(edge.port)
-    token = edge.sessions.open()
-    await client.open()
+    await client.shake_hands()
+    init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
+    await client.send(frame(json.dumps(init).encode()) + frame(HELLO) + frame(b"{"))
+    async with asyncio.timeout(10):
+        await asked.wait()
+    client.heard = b""
+    answered.set()
+    await client.hears(struct.pack("!H", 4400))
+    assert client.heard.startswith(text_frame(b'{"type":"connection_ack"}'))
     client.link.close()
-    async with edge.socket() as connection:
-        talk = Talk(connection)
-        await talk.send(type="connection_init", payload={"authorization": f"Bearer {token}"})
-        await talk.subscribe("1", "{ cart }")
-        assert await talk.read() == {"type": "connection_ack"}
-        assert (await talk.read())["payload"]["data"]["cart"] is not None
 
 
 @pytest.mark.parametrize(
@@ -151,14 +121,18 @@ async def test_what_is_said_before_the_init_is_answered_waits_for_it(edge: Edge)
     ],
     ids=["utf-8", "opcode", "continuation", "unmasked", "too big", "binary", "close"],
 )
+@pytest.mark.usefixtures("no_wait")
 async def test_what_cannot_be_understood_ends_the_line_with_a_code(
-    raw: Raw, sent: bytes, code: int
+    edge: Edge, raw: Raw, sent: bytes, code: int
 ) -> None:
+    before = closes(edge, code)
     await raw.send(sent)
     await raw.hears(struct.pack("!H", code))
     if code >= 4000:
         await raw.send(frame(struct.pack("!H", code), first=0x88))
     await raw.is_closed()
+    ours = code != 1001
+    assert closes(edge, code) == before + ours
 
 
 async def test_a_close_of_ours_is_over_when_the_client_answers_it(raw: Raw) -> None:
@@ -220,10 +194,7 @@ async def test_a_client_that_never_reads_is_cut() -> None:
             return edge.metrics.registry.get_sample_value("flashsale_sockets") == 0
 
         await until(closed)
-        closes = edge.metrics.registry.get_sample_value(
-            "flashsale_socket_closes_total", {"code": "1013"}
-        )
-        assert closes == 1
+        assert closes(edge, 1013) == 1
         assert len(edge.groups) == 0
         await until(lambda: count(DirectLine) <= before)
         deaf.link.close()
