@@ -24,6 +24,9 @@ KEEPALIVE_SECONDS: Final = 15.0
 # A client that takes nothing for so long is gone.
 DRAIN_SECONDS: Final = 30.0
 
+ABORT: Final = "flashsale.abort"
+"""The entry of `scope["extensions"]` with which a server lets us cut the connection at once."""
+
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -68,7 +71,7 @@ class EventStream:
         self._sent_home = False
         self._complete = False
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Push each result as a `next` event, then `complete`."""
         board, facts, viewer = self._board, self._facts, self._viewer
         gone = asyncio.create_task(_gone(receive))
@@ -80,7 +83,11 @@ class EventStream:
             with board.metrics.socket_operations.track_inprogress():
                 await self._push(send, gone, ended)
         except TimeoutError:
-            return  # without a word: nobody reads it
+            # Without a word: nobody reads it.
+            abort = scope.get("extensions", {}).get(ABORT)
+            if abort is not None:
+                abort()
+                await gone  # else the server takes it for a mistake that there is no end
         finally:
             gone.cancel()
             ended.cancel()
@@ -101,7 +108,8 @@ class EventStream:
                 async with asyncio.timeout(self._drain_seconds):
                     await send({"type": "http.response.body", "body": event, "more_body": True})
         last = b"" if self._sent_home and not self._complete else _COMPLETE
-        await send({"type": "http.response.body", "body": last})
+        async with asyncio.timeout(self._drain_seconds):
+            await send({"type": "http.response.body", "body": last})
 
     async def _events(
         self, gone: asyncio.Task[None], ended: asyncio.Task[Any]

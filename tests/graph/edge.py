@@ -29,6 +29,7 @@ from graph.middleware import edge_middleware
 from graph.socket import GraphQLSocket
 from graph.switchboard import Pace, Switchboard
 from kit.settings import Settings, load_settings
+from runtime.http_protocol import AbortableHttp
 from runtime.server import Server
 from runtime.socket_protocol import BoundedSocket
 from tests.graph.small_schema import Fakes, FakeSessions, small_schema
@@ -152,7 +153,7 @@ async def serve(
     server = Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=AbortableHttp,
             ws=BoundedSocket,
             ws_max_size=1024 * 1024,  # larger than ours: the test is of our own limit
             ws_per_message_deflate=False,

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import httpx
+import orjson
 import pytest
 from starlette.types import Message
 
+from graph import endpoint
 from graph.context import RequestFacts
 from graph.event_stream import EventStream
 from tests.graph.edge import PACE, Edge, edge_settings, serve_edge, until
@@ -187,3 +190,30 @@ async def test_a_stream_whose_client_takes_nothing_is_given_up(edge: Edge) -> No
     async with asyncio.timeout(10):
         await stream({"type": "http"}, _stays, send)
     assert sent == ["http.response.start", "http.response.body"]
+
+
+async def test_the_connection_of_who_takes_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(endpoint, "EventStream", partial(EventStream, drain_seconds=0.1))
+    async with serve_edge(edge_settings()) as edge:
+        query = "subscription { state { version padding(size: 1000000) } }"
+        body = orjson.dumps({"query": query})
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port, limit=1024)
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        await until(lambda: len(edge.board.farewell) == 1)
+        version = 0
+        async with asyncio.timeout(10):
+            while len(edge.board.farewell) == 1:
+                version += 1
+                edge.fakes.board.put("tea", version)
+                await asyncio.sleep(0.005)
+            told = await reader.read()
+        assert not told.endswith(b"\r\n")  # cut off in the middle of an event
+        writer.close()
+        await writer.wait_closed()
+        assert (await edge.post("{ hello }")).status_code == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
