@@ -1,7 +1,6 @@
 """What all conversations and event streams of a process share."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from graph.crowding import Crowding
 from graph.deadlines import Deadlines
@@ -23,9 +22,6 @@ class Pace:
     answer_within: float = 2.0  # for what runs when the session ends: logout itself, above all
 
 
-_PACE: Final = Pace()
-
-
 class Switchboard:
     """One for each process, so that a conversation that is idle costs next to nothing."""
 
@@ -38,7 +34,7 @@ class Switchboard:
         open_sessions: OpenSessions,
         crowding: Crowding,
         farewell: Farewell,
-        pace: Pace = _PACE,
+        pace: Pace | None = None,
     ) -> None:
         self.execution = execution
         self.make_context = execution.make_context
@@ -50,7 +46,7 @@ class Switchboard:
         self.farewell = farewell
         self.most_bytes = settings.body_bytes
         self.most_operations = settings.socket_operations
-        self.pace = pace
+        self.pace = pace = pace or Pace()
         self.inits = Deadlines(pace.init_within)
         self.pings = Deadlines(pace.ping_every)
         self.drains = Deadlines(pace.drain_within)

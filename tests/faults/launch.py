@@ -83,13 +83,10 @@ def _ahead_seconds(file: Path) -> float:
 
 
 def hurry_readers(seconds: float, *, put: Setter = setattr) -> None:
-    """Shorten the half minute that a socket's client may take to read something, and the pings.
-
-    What was written before is in a buffer: only the next message shows that nobody reads.
-    """
-    socket = import_module("graph.socket")
-    put(socket, "Pace", partial(socket.Pace, drain_within=seconds, ping_every=seconds))
-    assert socket.Pace().drain_within == seconds
+    """Shorten the half minute that a socket's client may take to read what waits for it."""
+    board = import_module("graph.switchboard")
+    put(board, "Pace", partial(board.Pace, drain_within=seconds))
+    assert board.Pace().drain_within == seconds
 
 
 def be_reborn(words: Sequence[str]) -> None:

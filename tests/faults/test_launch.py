@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-import graph.socket
+import graph.switchboard
 import orders.batch
 import orders.writer
 import payments.events
@@ -226,9 +226,9 @@ def test_clock_follows_its_file_while_the_program_runs(
 
 def test_readers_are_given_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
     harm(["serve"], {"FAULTS_DRAIN": "4"}, put=monkeypatch.setattr)
-    assert vars(graph.socket)["Pace"]().drain_within == 4.0
+    assert vars(graph.switchboard)["Pace"]().drain_within == 4.0
     monkeypatch.undo()
-    assert vars(graph.socket)["Pace"]().drain_within == 30.0
+    assert vars(graph.switchboard)["Pace"]().drain_within == 30.0
 
 
 _REBORN = """
