@@ -253,7 +253,9 @@ def test_a_killed_program_goes_on_as_another_until_it_ends_by_itself(tmp_path: P
     assert len(set((tmp_path / "lives").read_text().split())) == 3
 
 
-def test_launched_program_is_the_product_with_the_harm(tmp_path: Path) -> None:
+def test_launched_program_is_the_product_with_the_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ("-m", "tests.faults.launch", "schema")
     harmed = _run(
         *words, FAULTS_MUTANT="fence-removed,no-operation-id", FAULTS_CRASH=str(tmp_path / "crash")
@@ -261,7 +263,7 @@ def test_launched_program_is_the_product_with_the_harm(tmp_path: Path) -> None:
     assert harmed.returncode == 0, harmed.stderr
     assert "type Mutation" in harmed.stdout
     with pytest.raises(KeyError):
-        harm(["schema"], {"FAULTS_MUTANT": "no-such-mutant"})
+        harm(["schema"], {"FAULTS_MUTANT": "no-such-mutant"}, put=monkeypatch.setattr)
 
 
 def test_documents_of_the_sockets_fit_the_schema() -> None:
