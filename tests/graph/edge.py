@@ -32,7 +32,8 @@ from kit.settings import Settings, load_settings
 from runtime.http_protocol import AbortableHttp
 from runtime.server import Server
 from runtime.socket_protocol import BoundedSocket
-from tests.graph.small_schema import Fakes, FakeSessions, small_schema
+from tests.graph.fakes import Fakes, FakeSessions
+from tests.graph.small_schema import small_schema
 
 SHOP = "https://shop.example"
 PACE = Pace(init_within=0.3, ping_every=0.2, drain_within=5, answer_within=2)

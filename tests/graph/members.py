@@ -14,7 +14,8 @@ from graph.groups import Groups
 from graph.metrics import Metrics
 from graph.requests import Operation
 from tests.graph.edge import edge_settings, until
-from tests.graph.small_schema import Fakes, small_schema
+from tests.graph.fakes import Fakes
+from tests.graph.small_schema import small_schema
 
 MOST_GROUPS = 40
 
