@@ -84,6 +84,17 @@ class Event:
     repeats: bool = True
 
 
+class Sources:
+    """What an answer was made of, which says how long it stays true, and for whom."""
+
+    __slots__ = ("personal", "tags", "valid_until")
+
+    def __init__(self) -> None:
+        self.tags: set[str] = set()
+        self.valid_until: datetime | None = None
+        self.personal = False
+
+
 class Context:
     """One operation's context, never shared with another: its loaders remember what they read.
 
@@ -102,6 +113,7 @@ class Context:
         self.cookie: SessionCookie | None = None
         self.present_only = False
         self.event: Event | None = None
+        self.sources = Sources()
         self._viewer: Viewer | None = None
 
     async def viewer(self) -> Viewer:
@@ -117,6 +129,7 @@ class Context:
 
     async def viewer_or_none(self) -> Viewer | None:
         """Who is signed in, or None; a token that opens no session signs nobody in."""
+        self.sources.personal = True
         if self._viewer is None and self.request.token is not None:
             try:
                 self._viewer = await self.resources.sessions.viewer(self.request.token)
@@ -157,6 +170,19 @@ class Context:
         all know them.
         """
         self.event = Event(key, order or (time.monotonic_ns(),), repeats)
+
+    def depends_on(self, *tags: str) -> None:
+        """Say what the answer was read from: `deal:<id>`, `product:<id>`, or `catalogue`.
+
+        The last is any list of deals: it changes with the terms of any of them.
+        """
+        self.sources.tags.update(tags)
+
+    def valid_until(self, moment: datetime) -> None:
+        """Say when time alone makes the answer another one: a deal opens or ends, a second ends."""
+        known = self.sources.valid_until
+        if known is None or moment < known:
+            self.sources.valid_until = moment
 
     def sign_in_browser(self, token: str, expires_at: datetime) -> None:
         """Give the session to a browser as its cookie; programs keep their tokens themselves."""

@@ -1,6 +1,6 @@
 """The phase of a deal, always computed from the server's clock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 Phase = Literal["SCHEDULED", "LIVE", "PAUSED", "ENDED"]
@@ -44,3 +44,12 @@ def next_change(deal: Terms, now: datetime) -> datetime | None:
             return deal.ends_at
         case "ENDED":
             return None
+
+
+def next_second(deal: Terms, now: datetime) -> datetime | None:
+    """When `seconds_remaining` is another number; None when it stays 0."""
+    left = seconds_remaining(deal, now)
+    if left == 0:
+        return None
+    target = deal.ends_at if phase_of(deal, now) == "LIVE" else deal.starts_at
+    return target - timedelta(seconds=left - 1)

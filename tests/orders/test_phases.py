@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders.phases import Phase, next_change, phase_of, seconds_remaining
+from orders.phases import Phase, next_change, next_second, phase_of, seconds_remaining
 
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,3 +55,24 @@ def test_the_clock_changes_a_phase_at_the_start_and_at_the_end() -> None:
     assert next_change(Terms(), NOON) == NOON + HOUR
     assert next_change(Terms(paused_at=NOON), NOON) == NOON + HOUR
     assert next_change(Terms(), NOON + HOUR) is None
+
+
+@pytest.mark.parametrize("before_start", [True, False])
+@pytest.mark.parametrize("since_ms", [0, 1, 999])
+def test_seconds_remaining_stays_the_same_until_the_next_second_and_no_longer(
+    *, before_start: bool, since_ms: int
+) -> None:
+    target = NOON if before_start else NOON + HOUR
+    now = target - timedelta(seconds=30) + timedelta(milliseconds=since_ms)
+    shown = seconds_remaining(Terms(), now)
+
+    changes = next_second(Terms(), now)
+
+    assert changes is not None
+    assert seconds_remaining(Terms(), changes - timedelta(microseconds=1)) == shown
+    assert seconds_remaining(Terms(), changes) == shown - 1 or changes == target
+
+
+def test_seconds_that_stay_zero_have_no_next_one() -> None:
+    assert next_second(Terms(), NOON + HOUR) is None
+    assert next_second(Terms(paused_at=NOON), NOON) is None
