@@ -24,6 +24,10 @@ Code = Literal[
     "QUERY_TOO_COMPLEX",
     "OVERLOADED",
     "INTERNAL",
+    # The words of Apollo's clients for documents that are named by their hash; urql knows them too.
+    "PERSISTED_QUERY_NOT_FOUND",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
+    "DOCUMENT_NOT_TRUSTED",
 ]
 Scope = Literal["sign_in", "cart", "order"]
 

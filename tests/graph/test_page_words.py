@@ -78,8 +78,14 @@ def test_every_refusal_has_plain_words() -> None:
 
 def test_every_error_that_a_buyer_can_meet_has_plain_words() -> None:
     said = keys_of("refusals.js", "ERRORS")
-    # Our own mistakes are told with the name of the request; no document here is too complex.
-    assert set(get_args(Code)) - said == {"INTERNAL", "QUERY_TOO_COMPLEX"}
+    # Our own mistakes are told with the name of the request; no document here is too complex, and
+    # none is asked for by its hash.
+    assert set(get_args(Code)) - said == {
+        "INTERNAL",
+        "QUERY_TOO_COMPLEX",
+        "PERSISTED_QUERY_NOT_FOUND",
+        "PERSISTED_QUERY_NOT_SUPPORTED",
+    }
     assert said - set(get_args(Code)) == {"UNREACHABLE"}
 
 

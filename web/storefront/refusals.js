@@ -61,6 +61,7 @@ const ERRORS = {
   FORBIDDEN: () => "This is for operators only.",
   BAD_USER_INPUT: (error) => error.message,
   NOT_FOUND: () => "This is not there, or it belongs to somebody else.",
+  DOCUMENT_NOT_TRUSTED: () => "This page is older than the shop. Please load it again.",
   UNREACHABLE: () => "The shop did not answer, so it is not certain that this was done. Press again: it counts once.",
 };
 
