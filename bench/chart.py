@@ -1,12 +1,12 @@
 """A run's figures as bars, drawn as SVG: medians, with a line from the least to the most."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
 from bench.contenders import OURS
 from bench.figures import Spread
-from bench.findings import Findings
 
 _WIDTH: Final = 720
 _NAMES: Final = 110
@@ -19,30 +19,18 @@ _INK, _OURS, _OTHER, _PAPER = "#1c1c1c", "#1f6f8b", "#b9b4a7", "#ffffff"
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One measure of several servers."""
+    """One measure of several servers; the bar that is named "ours" stands out."""
 
     title: str
     digits: int
     bars: dict[str, Spread]
 
 
-def panels_of(findings: Findings) -> list[Panel]:
-    """What there is to be drawn."""
-    panels = []
-    if findings.fanout is not None:
-        speeds = {name: findings.fanout.speed(name) for name in findings.fanout.turns}
-        panels.append(Panel("W5: deliveries per CPU-second (more is better)", 0, speeds))
-    if findings.memory is not None:
-        sizes = {n: Spread.of([rest.each_kib]) for n, rest in findings.memory.resting.items()}
-        panels.append(Panel("W8: KiB per idle subscribed socket (less is better)", 1, sizes))
-    return panels
-
-
-def chart(findings: Findings) -> str:
-    """The picture."""
+def chart(panels: Iterable[Panel], *, title: str) -> str:
+    """The picture of these panels, one below the other."""
     parts: list[str] = []
     top = 10
-    for panel in panels_of(findings):
+    for panel in panels:
         parts.append(_text(10, top + 20, panel.title, weight="bold"))
         top += _HEAD
         longest = max(bar.most for bar in panel.bars.values()) or 1.0
@@ -54,9 +42,8 @@ def chart(findings: Findings) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top}"'
         f' viewBox="0 0 {_WIDTH} {top}" font-family="sans-serif" font-size="13" role="img">'
     )
-    title = f"<title>{escape(f'Fan-out and memory, {findings.date}, {findings.commit}')}</title>"
     paper = f'<rect width="{_WIDTH}" height="{top}" fill="{_PAPER}"/>'
-    return "\n".join([head, title, paper, *parts, "</svg>"]) + "\n"
+    return "\n".join([head, f"<title>{escape(title)}</title>", paper, *parts, "</svg>"]) + "\n"
 
 
 def _bar(name: str, bar: Spread, top: int, longest: float, digits: int) -> list[str]:

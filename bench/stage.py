@@ -19,6 +19,8 @@ from runtime.embedded import EmbeddedStores
 
 # The most files that a process may have open: sockets are files.
 SPARE_FILES: Final = 200
+# Every stock change is told by itself, at any pace that is measured here.
+UNCONFLATED: Final = {"stock_changes_per_second": "1000"}
 _ROOT: Final = Path(__file__).parents[1]
 _CONNECT_SECONDS: Final = 180.0
 _AT_ONCE: Final = 100
@@ -105,6 +107,12 @@ def open_stage(*, deals: int, tell: Callable[[str], None]) -> Iterator[Stage]:
         events = stack.enter_context(Assistant("bench.events", environment=environment))
         opened = events.ask("open", deals=deals)["deals"]
         yield Stage(folder, environment, events, opened, tell)
+
+
+def endings(answer: dict[str, Any]) -> str:
+    """How sockets of a crowd ended that should not have, for a check's text."""
+    ended = answer["ended"]
+    return "".join(f"; {count} ended: {why}" for why, count in ended.items())
 
 
 def allow_files() -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.findings import Findings
-from bench.report import goals_table
+from bench.report import CAPTION, goals_table
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 _BEGIN: Final = "<!-- last run: begin -->"
@@ -18,7 +18,7 @@ def summary(findings: Findings, report_name: str) -> str:
         f"From [{report_name}](../bench/results/{report_name}), "
         f"{findings.machine['processors']}, load {findings.machine['load before the run']}:\n\n"
         f"{goals_table(findings)}\n\n"
-        f"![Deliveries per CPU-second, and memory per idle socket](../bench/results/{picture})"
+        f"![{CAPTION}](../bench/results/{picture})"
     )
 
 

@@ -33,7 +33,7 @@ def test_a_missing_npm_is_named_too(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_workload_that_does_not_exist_is_refused_by_name() -> None:
     done = CliRunner().invoke(command_line(), ["bench", "W99"])
     assert done.exit_code == 2
-    assert "W99 is none of W5, W8" in done.output
+    assert "W99 is none of" in done.output
 
 
 def test_more_sockets_than_files_may_be_open_are_refused(

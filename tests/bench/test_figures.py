@@ -3,7 +3,7 @@ import os
 import pytest
 
 from bench.figures import Spread, percentile
-from bench.memory import is_flat
+from bench.memory.measure import is_flat
 from bench.process import cpu_seconds, memory_kib
 
 

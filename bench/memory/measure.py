@@ -6,10 +6,10 @@ from typing import Final
 
 from bench.assistant import Assistant
 from bench.contenders import GRAPHQL_WS, OURS, STRAWBERRY, Contender
-from bench.fanout import UNCONFLATED, told_of
-from bench.findings import Findings, Memory, Resting, Stalled
+from bench.memory.findings import MemoryFound, Resting, Stalled
 from bench.process import cpu_seconds, memory_kib
-from bench.stage import Stage
+from bench.stage import UNCONFLATED, Stage, endings
+from bench.workload import Checks, Options
 
 CUTS: Final = 3
 STALL_SECONDS: Final = 20.0
@@ -30,36 +30,32 @@ _NOISE_KIB: Final = 8_192
 _FLAT_SHARE: Final = 0.03
 
 
-def measure_memory(
-    stage: Stage, findings: Findings, *, peers: bool, sockets: int, stall_seconds: float
-) -> None:
-    """W8: ours and the peers, then stalled and cut sockets on ours."""
-    memory = findings.memory = Memory()
-    for name in (OURS, GRAPHQL_WS, STRAWBERRY) if peers else (OURS,):
+def measure(stage: Stage, options: Options, checks: Checks) -> MemoryFound:
+    """Ours and the peers at rest, then stalled and cut sockets on ours."""
+    memory = MemoryFound()
+    follow = _then(stage, checks, memory, STALL_SECONDS)
+    for name in (OURS, GRAPHQL_WS, STRAWBERRY) if options.peers else (OURS,):
         with stage.contender(name, **UNCONFLATED) as contender:
-            memory.resting[name] = _rest(
-                stage, findings, contender, sockets, _then(stage, findings, memory, stall_seconds)
-            )
+            memory.resting[name] = _rest(stage, checks, contender, options.sockets, follow)
         stage.tell(f"W8: {name}: {memory.resting[name].each_kib:.1f} KiB a socket")
+    return memory
 
 
 Then = Callable[[Contender, Assistant, int], None]
 
 
-def _then(stage: Stage, findings: Findings, memory: Memory, stall_seconds: float) -> Then:
+def _then(stage: Stage, checks: Checks, memory: MemoryFound, stall_seconds: float) -> Then:
     """What follows once the sockets of ours rest."""
 
     def follow(contender: Contender, crowd: Assistant, sockets: int) -> None:
         if contender.is_ours:
-            memory.stalled = _stall(stage, findings, contender, crowd, sockets, stall_seconds)
-            memory.after_cut_kib = _cut(stage, findings, contender, crowd, sockets)
+            memory.stalled = _stall(stage, checks, contender, crowd, sockets, stall_seconds)
+            memory.after_cut_kib = _cut(stage, checks, contender, crowd, sockets)
 
     return follow
 
 
-def _rest(
-    stage: Stage, findings: Findings, contender: Contender, sockets: int, then: Then
-) -> Resting:
+def _rest(stage: Stage, checks: Checks, contender: Contender, sockets: int, then: Then) -> Resting:
     """Fill a fresh, warmed server, and read its memory before and after."""
     deal = stage.deals[:1]
     with stage.crowd() as warming:
@@ -80,9 +76,9 @@ def _rest(
             connect_seconds=seconds,
             connect_cpu_seconds=cpu_seconds(contender.pid) - used,
         )
-        findings.check(
+        checks.check(
             f"W8: all sockets of {contender.name} subscribed",
-            f"{came['live']} of {sockets} in {seconds:.1f} s{told_of(came)}",
+            f"{came['live']} of {sockets} in {seconds:.1f} s{endings(came)}",
             holds=came["live"] == sockets,
         )
         then(contender, crowd, sockets)
@@ -91,7 +87,7 @@ def _rest(
 
 def _stall(
     stage: Stage,
-    findings: Findings,
+    checks: Checks,
     contender: Contender,
     crowd: Assistant,
     sockets: int,
@@ -126,25 +122,25 @@ def _stall(
     skipped = contender.counted("flashsale_live_skipped_total") - skipped
     crowd.ask("stall", count=0, topic=busy)
     woken = crowd.ask("until_final", finals=made["finals"], seconds=_HEAR_SECONDS)
-    ended = told_of(crowd.ask("tell"))
+    ended = endings(crowd.ask("tell"))
     others, correct = heard["members"], heard["members"] - heard["stale"]
-    findings.check(
+    checks.check(
         "W8: all sockets that read got the final value while others stalled",
         f"{correct} of {others}",
         holds=correct == others == sockets + count,
     )
-    findings.check(
+    checks.check(
         "W8: what the stalled sockets did not read was skipped",
         f"{skipped:,.0f} results skipped",
         holds=skipped > 0,
     )
-    findings.check(
+    checks.check(
         "W8: the stalled sockets, too, got the final value once they read again",
         f"{woken['members'] - woken['stale']} of {sockets + 2 * count}{ended}",
         holds=woken["members"] == sockets + 2 * count and not woken["stale"],
     )
     bound = count * _STALLED_KIB + _NOISE_KIB
-    findings.check(
+    checks.check(
         f"W8: memory grew by at most {_STALLED_KIB} KiB for each stalled socket and 8 MiB",
         f"{most - before} of {bound} KiB",
         holds=most - before <= bound,
@@ -153,22 +149,22 @@ def _stall(
 
 
 def _cut(
-    stage: Stage, findings: Findings, contender: Contender, crowd: Assistant, sockets: int
+    stage: Stage, checks: Checks, contender: Contender, crowd: Assistant, sockets: int
 ) -> list[int]:
     """Cut all sockets off, several times over; the memory after each time."""
     after: list[int] = []
     for number in range(CUTS):
         if number:
             came = stage.fill(crowd, contender, sockets, stage.deals[:1])
-            findings.check(
+            checks.check(
                 f"W8: all sockets came back after cut {number}",
-                f"{came['live']} of {sockets}{told_of(came)}",
+                f"{came['live']} of {sockets}{endings(came)}",
                 holds=came["live"] == sockets,
             )
         crowd.ask("cut")
         after.append(settled_kib(contender))
         stage.tell(f"W8: {after[-1]:,} KiB after cut {number + 1} of {CUTS}")
-    findings.check(
+    checks.check(
         "W8: memory is flat from the second cut on",
         ", ".join(f"{kib:,} KiB" for kib in after),
         holds=is_flat(after),

@@ -2,18 +2,17 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from bench.assistant import Assistant
 from bench.contenders import GRAPHQL_WS, OURS, RAW, STRAWBERRY, Contender
-from bench.findings import Conflated, Fanout, Findings, Turn
+from bench.fanout.findings import Conflated, FanoutFound, OneTopic, Turn
 from bench.process import cpu_seconds
-from bench.stage import Stage
+from bench.stage import UNCONFLATED, Stage, endings
+from bench.workload import Checks, Options
 
 TOPICAL_SOCKETS: Final = 1_000
 TOPICAL_PER_SECOND: Final = 10.0
-# Every one is told by itself, at any pace that is measured here.
-UNCONFLATED: Final = {"stock_changes_per_second": "1000"}
 CONFLATED_DEALS: Final = 20
 CHANGES_PER_SECOND: Final = 1_000.0
 _ROUNDS: Final = 2
@@ -28,12 +27,22 @@ class _Side:
     crowd: Assistant
 
 
-def measure_fanout(stage: Stage, findings: Findings, *, peers: bool, seconds: float) -> None:
-    """W5a: 1,000 sockets each, one topic, every event told by itself, in turns A B B A."""
-    names = [OURS, GRAPHQL_WS, STRAWBERRY, RAW] if peers else [OURS, RAW]
+def measure(stage: Stage, options: Options, checks: Checks) -> FanoutFound:
+    """One topic beside the peers, then many sockets on ours."""
+    return FanoutFound(
+        one_topic=_measure_one_topic(stage, checks, options),
+        conflated=_measure_conflated(
+            stage, checks, sockets=options.sockets, seconds=2 * options.seconds
+        ),
+    )
+
+
+def _measure_one_topic(stage: Stage, checks: Checks, options: Options) -> OneTopic:
+    """1,000 sockets each, one topic, every event told by itself, in turns A B B A."""
+    names = [OURS, GRAPHQL_WS, STRAWBERRY, RAW] if options.peers else [OURS, RAW]
     deal = stage.deals[0]
-    events = {name: round(TOPICAL_PER_SECOND * seconds * _shares(name)) for name in names}
-    fanout = Fanout(TOPICAL_SOCKETS, TOPICAL_PER_SECOND, {name: [] for name in names})
+    events = {name: round(TOPICAL_PER_SECOND * options.seconds * _shares(name)) for name in names}
+    topic = OneTopic(TOPICAL_SOCKETS, TOPICAL_PER_SECOND, {name: [] for name in names})
     with ExitStack() as stack:
         sides = {}
         for name in names:
@@ -48,19 +57,19 @@ def measure_fanout(stage: Stage, findings: Findings, *, peers: bool, seconds: fl
         for name in (names + names[::-1]) * _ROUNDS:
             side = sides[name]
             before = side.contender.counted(_EXECUTIONS) if name == OURS else 0.0
-            turn = _take_turn(stage, findings, side, deal, events[name])
-            fanout.turns[name].append(turn)
+            turn = _take_turn(stage, checks, side, deal, events[name])
+            topic.turns[name].append(turn)
             stage.tell(f"W5: {name}: {turn.per_cpu_second:,.0f} deliveries per CPU-second")
             if name == OURS:
                 executed += side.contender.counted(_EXECUTIONS) - before
-    told = sum(turn.deliveries for turn in fanout.turns[OURS]) / TOPICAL_SOCKETS
-    fanout.executions_per_event = executed / told if told else 0.0
-    findings.check(
+    told = sum(turn.deliveries for turn in topic.turns[OURS]) / TOPICAL_SOCKETS
+    topic.executions_per_event = executed / told if told else 0.0
+    checks.check(
         "W5: ours executed once for each event that its sockets got, for all of them together",
         f"{executed:g} executions, {told:g} events",
         holds=executed == told > 0,
     )
-    findings.fanout = fanout
+    return topic
 
 
 def _shares(name: str) -> float:
@@ -68,7 +77,7 @@ def _shares(name: str) -> float:
     return 0.25 if name == STRAWBERRY else 1.0
 
 
-def _take_turn(stage: Stage, findings: Findings, side: _Side, deal: str, events: int) -> Turn:
+def _take_turn(stage: Stage, checks: Checks, side: _Side, deal: str, events: int) -> Turn:
     """Tell events until every socket has heard the last; what it cost the server."""
     contender, crowd = side.contender, side.crowd
     crowd.ask("reset")
@@ -82,10 +91,10 @@ def _take_turn(stage: Stage, findings: Findings, side: _Side, deal: str, events:
     made = told["made"]
     # On a busy machine two events may reach ours at once, and are told as one: newest wins.
     least = made * _LEAST_SHARE if contender.is_ours else made
-    findings.check(
+    checks.check(
         f"W5: every socket of {contender.name} got the same events in order, and holds the last",
         f"{got['events']} of {TOPICAL_SOCKETS * made}, {got['backwards']} backwards,"
-        f" {heard['stale']} stale{told_of(got)}",
+        f" {heard['stale']} stale{endings(got)}",
         holds=least <= got["fewest"] == got["most"] <= made
         and got["live"] == TOPICAL_SOCKETS
         and not got["backwards"]
@@ -94,15 +103,15 @@ def _take_turn(stage: Stage, findings: Findings, side: _Side, deal: str, events:
     return Turn(got["events"], used, told["seconds"] + heard["seconds"])
 
 
-def measure_conflated(stage: Stage, findings: Findings, *, sockets: int, seconds: float) -> None:
-    """W5b: many sockets on one process of ours, while each deal changes fifty times a second."""
+def _measure_conflated(stage: Stage, checks: Checks, *, sockets: int, seconds: float) -> Conflated:
+    """Many sockets on one process of ours, while each deal changes fifty times a second."""
     deals = stage.deals[:CONFLATED_DEALS]
     with stage.contender(OURS) as ours, stage.crowd() as crowd:
         stage.tell(f"W5: {sockets} sockets on ours")
         came = stage.fill(crowd, ours, sockets, deals)
-        findings.check(
+        checks.check(
             "W5: all sockets subscribed",
-            f"{came['live']} of {sockets} in {came['seconds']:.1f} s{told_of(came)}",
+            f"{came['live']} of {sockets} in {came['seconds']:.1f} s{endings(came)}",
             holds=came["live"] == sockets,
         )
         crowd.ask("reset")
@@ -114,17 +123,17 @@ def measure_conflated(stage: Stage, findings: Findings, *, sockets: int, seconds
         used, crowd_used = cpu_seconds(ours.pid) - before, cpu_seconds(crowd.pid) - crowd_before
         got = crowd.ask("tell")
     correct = heard["members"] - heard["stale"]
-    findings.check(
+    checks.check(
         "W5: every socket ends with the final version and counters of its deal",
-        f"{correct} of {sockets}{told_of(got)}",
+        f"{correct} of {sockets}{endings(got)}",
         holds=correct == sockets,
     )
-    findings.check(
+    checks.check(
         "W5: no version ever went backwards on any socket",
         f"{got['backwards']} in {got['events']} deliveries",
         holds=not got["backwards"] and got["events"] > sockets,
     )
-    findings.conflated = Conflated(
+    return Conflated(
         sockets=sockets,
         deals=len(deals),
         wanted_per_second=CHANGES_PER_SECOND,
@@ -139,9 +148,3 @@ def measure_conflated(stage: Stage, findings: Findings, *, sockets: int, seconds
         age_p99_ms=got["age_p99_ms"],
         final_seconds=heard["seconds"],
     )
-
-
-def told_of(answer: dict[str, Any]) -> str:
-    """How sockets ended that should not have, for a check's text."""
-    ended = answer["ended"]
-    return "".join(f"; {count} ended: {why}" for why, count in ended.items())

@@ -1,0 +1,1 @@
+"""W5: what it costs to tell many sockets one thing."""

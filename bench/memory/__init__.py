@@ -1,0 +1,1 @@
+"""W8: what sockets cost in memory."""

@@ -1,0 +1,37 @@
+"""The workloads of `flashsale bench`, in the order in which a full run takes them."""
+
+from typing import Final
+
+from bench.fanout.findings import UNSAID as FANOUT_UNSAID
+from bench.fanout.measure import measure as measure_fanout
+from bench.memory.findings import UNSAID as MEMORY_UNSAID
+from bench.memory.measure import measure as measure_memory
+from bench.workload import Workload
+
+WORKLOADS: Final = (
+    Workload(
+        name="W5",
+        title="fan-out to sockets",
+        measure=measure_fanout,
+        unsaid=FANOUT_UNSAID,
+    ),
+    Workload(
+        name="W8",
+        title="memory per socket",
+        measure=measure_memory,
+        unsaid=MEMORY_UNSAID,
+    ),
+)
+
+
+def named(names: list[str]) -> list[Workload]:
+    """The workloads of these names, in the order of a full run.
+
+    Raises:
+        LookupError: naming the first that there is not.
+    """
+    known = {workload.name: workload for workload in WORKLOADS}
+    for name in names:
+        if name not in known:
+            raise LookupError(f"{name} is none of {', '.join(known)}.")
+    return [workload for workload in WORKLOADS if workload.name in names]
