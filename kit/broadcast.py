@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 from collections import deque
+from time import monotonic
 from typing import Final
 
 import structlog
 from broadcaster import BroadcastBackend, Event
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 GAP: Final = "gap"
 """Delivered on every channel after a reconnect: messages may be missing, read the present state."""
 
+PING_SECONDS: Final = 0.25
+DEAF_SECONDS: Final = 1.0
 _FIRST_DELAY_SECONDS = 0.05
 _LONGEST_DELAY_SECONDS = 2.0
 
@@ -29,7 +32,8 @@ class RedisPubSub(BroadcastBackend):
 
     The backend that ships with broadcaster 0.3.1 marks itself ready before it has subscribed and
     dies silently with its connection. This one awaits the server's confirmation, reconnects with
-    backoff, and delivers `GAP` when messages may have been lost.
+    backoff, delivers `GAP` when messages may have been lost, and knows whether it hears: it pings
+    on the connection it listens on, whose answers come behind everything published before.
     """
 
     def __init__(self, url: str, *, publisher: Redis) -> None:
@@ -45,13 +49,23 @@ class RedisPubSub(BroadcastBackend):
         self._gaps: deque[str] = deque()
         self._subscribed = asyncio.Event()
         self._lost = False
+        self._heard_at = -DEAF_SECONDS
+        self._pinging: asyncio.Task[None] | None = None
+
+    def hears(self) -> bool:
+        """Whether what is published now arrives: something did within the last second."""
+        return not self._lost and monotonic() - self._heard_at < DEAF_SECONDS
 
     async def connect(self) -> None:
         """Prepare to subscribe; the connection is made by the first subscription."""
         self._pubsub = self._listener.pubsub()
+        self._pinging = asyncio.create_task(self._ping(), name="broadcast pings")
 
     async def disconnect(self) -> None:
         """Close the subscription's connection; the publisher is its owner's."""
+        if self._pinging is not None:
+            self._pinging.cancel()
+            await asyncio.wait({self._pinging})
         if self._pubsub is not None:
             await self._pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py leaves it bare
             self._pubsub = None
@@ -104,12 +118,27 @@ class RedisPubSub(BroadcastBackend):
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
                 continue
             delay = _FIRST_DELAY_SECONDS
+            self._heard_at = monotonic()
             if message is None:
                 continue
             if message["type"] == "subscribe":
                 self._confirmed[message["channel"]].set()
             elif message["type"] == "message":
                 return Event(message["channel"], message["data"])
+
+    async def _ping(self) -> None:
+        """Give the server something to answer, as long as a subscription stands."""
+        await self._subscribed.wait()
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            if self._pubsub is None or self._lost:
+                continue
+            connection: Connection | None = self._pubsub.connection
+            if connection is not None and connection.is_connected:
+                # Below the client, which would connect anew by itself and hide the gap. Whoever
+                # reads finds out that a connection is lost.
+                with contextlib.suppress(RedisError, OSError):
+                    await connection.send_command("PING", check_health=False)
 
     async def _receive(self) -> dict[str, str] | None:
         """Read one message, first making the connection anew where it was lost."""

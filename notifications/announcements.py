@@ -1,6 +1,7 @@
 """What changed, told to every process at once: stock, deals, carts, orders, sessions."""
 
 import asyncio
+from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -9,9 +10,16 @@ import structlog
 from broadcaster import Broadcast
 from redis.exceptions import RedisError
 
+from notifications.conflation import Conflation
+
 log = structlog.get_logger()
 
 CHANNEL: Final = "flashsale"
+
+# Messages that may wait while Redis is slow: some seconds of a busy process. The oldest goes first.
+MOST_WAITING: Final = 10_000
+# In one message; some 40 KiB.
+TOGETHER: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +39,18 @@ class StockNews:
 class Announcer:
     """Tells all processes what changed; fails open: a lost message is healed by the next one.
 
-    Stock is conflated per deal to so many changes a second; the first change after a quiet time,
-    selling out and coming back on sale go out at once.
+    Never waits for Redis: what is told goes out together, in one message for all that came
+    meanwhile. Stock is conflated per deal to so many changes a second; the first change after a
+    quiet time, selling out and coming back on sale go out at once.
     """
 
     def __init__(self, broadcast: Broadcast, *, changes_per_second: float) -> None:
         self._broadcast = broadcast
-        self._pause_seconds = 1 / changes_per_second
         self._latest: dict[str, StockNews] = {}
-        self._told: dict[str, tuple[float, bool]] = {}
-        self._flushes: dict[str, asyncio.Task[None]] = {}
+        self._was_sold_out: dict[str, bool] = {}
+        self._conflation = Conflation(self._tell_stock, per_second=changes_per_second)
+        self._outbox: deque[dict[str, Any]] = deque()
+        self._sending: asyncio.Task[None] | None = None
 
     async def stock(self, news: StockNews) -> None:
         """Tell the news of one deal, conflated. Older news than known are dropped."""
@@ -48,55 +58,64 @@ class Announcer:
         if known is not None and (known.epoch, known.version) >= (news.epoch, news.version):
             return
         self._latest[news.deal_id] = news
-        told_at, was_sold_out = self._told.get(news.deal_id, (0.0, False))
-        loop = asyncio.get_running_loop()
-        wait = told_at + self._pause_seconds - loop.time()
-        if wait <= 0 or (news.available <= 0) != was_sold_out:
-            await self._tell_stock(news)
-        elif news.deal_id not in self._flushes:
-            self._flushes[news.deal_id] = loop.create_task(
-                self._flush(news.deal_id, wait), name=f"flush {news.deal_id}"
-            )
+        turned = (news.available <= 0) != self._was_sold_out.get(news.deal_id, False)
+        self._conflation.offer(news.deal_id, news, urgent=turned)
 
     async def repeat(self, news: StockNews) -> None:
         """Tell counters once more, whatever was told before. For the worker's slow heartbeat."""
-        await self._tell_stock(news)
+        self._tell_stock(news.deal_id, news)
 
     async def deal(self, deal_id: str) -> None:
         """Tell that a deal's terms changed: it was created, edited, paused, resumed or ended."""
-        await self._publish({"kind": "deal", "deal_id": deal_id})
+        self._publish({"kind": "deal", "deal_id": deal_id})
+
+    async def product(self, product_id: str) -> None:
+        """Tell that a product was edited or deleted; its deals are told of one by one."""
+        self._publish({"kind": "product", "product_id": product_id})
 
     async def cart(self, user_id: str) -> None:
         """Tell that a buyer's cart changed."""
-        await self._publish({"kind": "cart", "user_id": user_id})
+        self._publish({"kind": "cart", "user_id": user_id})
 
     async def order(self, user_id: str, order_id: str) -> None:
         """Tell that an order changed its state or its payment."""
-        await self._publish({"kind": "order", "user_id": user_id, "order_id": order_id})
+        self._publish({"kind": "order", "user_id": user_id, "order_id": order_id})
 
     async def session(self, token_hash: bytes) -> None:
         """Tell that a session was revoked: its token and its sockets stop working."""
-        await self._publish({"kind": "session", "token_hash": token_hash.hex()})
+        self._publish({"kind": "session", "token_hash": token_hash.hex()})
 
     async def aclose(self) -> None:
         """Tell what is still held back, then stop."""
-        for deal_id, task in list(self._flushes.items()):
-            task.cancel()
-            await self._tell_stock(self._latest[deal_id])
-        self._flushes.clear()
+        self._conflation.flush()
+        await self.settle()
 
-    async def _flush(self, deal_id: str, wait: float) -> None:
-        await asyncio.sleep(wait)
-        del self._flushes[deal_id]
-        await self._tell_stock(self._latest[deal_id])
+    async def settle(self) -> None:
+        """Wait until all that was told so far is out, or lost; not for what is held back."""
+        if self._sending is not None:
+            await asyncio.shield(self._sending)
 
-    async def _tell_stock(self, news: StockNews) -> None:
-        now = asyncio.get_running_loop().time()
-        self._told[news.deal_id] = (now, news.available <= 0)
-        await self._publish({"kind": "stock", **asdict(news)})
+    def _tell_stock(self, deal_id: str, news: StockNews) -> None:
+        self._was_sold_out[deal_id] = news.available <= 0
+        self._publish({"kind": "stock", **asdict(news)})
 
-    async def _publish(self, message: dict[str, Any]) -> None:
+    def _publish(self, message: dict[str, Any]) -> None:
+        if len(self._outbox) >= MOST_WAITING:
+            lost = self._outbox.popleft()
+            log.warning("announcement_lost", kind=lost["kind"], error="too many wait for Redis")
+        self._outbox.append(message)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send(), name="announcements")
+
+    async def _send(self) -> None:
+        """Publish what waits, and what comes meanwhile; in order."""
         try:
-            await self._broadcast.publish(CHANNEL, orjson.dumps(message).decode())
-        except (RedisError, OSError) as error:
-            log.warning("announcement_lost", kind=message["kind"], error=repr(error))
+            while self._outbox:
+                together = [self._outbox.popleft() for _ in range(min(TOGETHER, len(self._outbox)))]
+                try:
+                    await self._broadcast.publish(CHANNEL, orjson.dumps(together).decode())
+                except (RedisError, OSError) as error:
+                    kinds = sorted({message["kind"] for message in together})
+                    log.warning("announcement_lost", kinds=kinds, error=repr(error))
+        finally:
+            self._sending = None

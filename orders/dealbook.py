@@ -54,6 +54,11 @@ class DealBook:
         self._deals.pop(deal_id, None)
         self._reading.pop(deal_id, None)
 
+    def forget_all(self) -> None:
+        """Forget every deal: news of some may be missing."""
+        self._deals.clear()
+        self._reading.clear()
+
     async def _read(self, deal_ids: list[str]) -> dict[str, Deal]:
         this = asyncio.current_task()
         try:

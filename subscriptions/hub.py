@@ -1,7 +1,7 @@
 """The hub of a process: one reader of what changed, and everybody who waits for it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -14,18 +14,18 @@ from auth.sessions import Sessions
 from kit.broadcast import GAP
 from kit.clock import Clock, from_ms
 from notifications.announcements import CHANNEL
+from notifications.conflation import Conflation
 from orders.dealbook import DealBook
 from orders.stockboard import StockBoard, StockView
-from subscriptions.conflation import Conflation
 from subscriptions.deal_moments import deals_changed_since, moments_between
 from subscriptions.mailbox import Audience, Mailbox
+from subscriptions.receiver import Receiver
+from subscriptions.supervision import supervise
 
 log = structlog.get_logger()
 
 # The backend confirms its subscription within two seconds, or goes on without Redis.
 START_SECONDS: Final = 5.0
-FIRST_DELAY_SECONDS: Final = 0.1
-LONGEST_DELAY_SECONDS: Final = 5.0
 # How far ahead openings and endings are read.
 HORIZON: Final = timedelta(seconds=10)
 # Messages of this age may have been lost before the loss was noticed.
@@ -54,6 +54,7 @@ class Hub:
         clock: Clock,
         on_session_ended: Callable[[bytes], None],
         stock_changes_per_second: float,
+        receivers: Sequence[Receiver] = (),
     ) -> None:
         self._broadcast = broadcast
         self._stockboard = stockboard
@@ -61,6 +62,7 @@ class Hub:
         self._sessions = sessions
         self._clock = clock
         self._on_session_ended = on_session_ended
+        self._receivers = receivers
         self._stocks: Audience[StockView] = Audience()
         self._deals: Audience[str] = Audience()
         self._carts: Audience[None] = Audience()
@@ -79,7 +81,7 @@ class Hub:
     async def __aenter__(self) -> Self:
         works = (self._listen, self._heal, self._follow_clock)
         self._tasks = [
-            asyncio.create_task(self._supervise(work), name=f"hub{work.__name__}") for work in works
+            asyncio.create_task(supervise(work), name=f"hub{work.__name__}") for work in works
         ]
         try:
             await asyncio.wait_for(self._listening.wait(), START_SECONDS)
@@ -160,20 +162,6 @@ class Hub:
         self._sessions.drop(token_hash)
         self._on_session_ended(token_hash)
 
-    async def _supervise(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do a work that never ends; begin again, more and more patiently, when it fails."""
-        delay = FIRST_DELAY_SECONDS
-        while True:
-            began = asyncio.get_running_loop().time()
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the hub must go on
-                log.warning("hub_failed", work=work.__name__, error=repr(error))
-            if asyncio.get_running_loop().time() - began > LONGEST_DELAY_SECONDS:
-                delay = FIRST_DELAY_SECONDS
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
-
     async def _listen(self) -> None:
         async with self._broadcast.subscribe(CHANNEL) as subscriber:
             if self._listening.is_set():
@@ -183,23 +171,36 @@ class Hub:
                 self._hear((await subscriber.get()).message)
 
     def _hear(self, message: str) -> None:
-        """Pass one announcement on. Never waits: broadcaster queues without bound behind us."""
+        """Pass announcements on. Never waits: broadcaster queues without bound behind us."""
         if message == GAP:
             self._miss()
             return
         self._heard_at = self._clock.now()
         try:
-            self._pass_on(orjson.loads(message))
-        except (ValueError, KeyError, TypeError) as error:
+            told = orjson.loads(message)
+        except ValueError as error:
             log.warning("announcement_unreadable", error=repr(error))
+            return
+        for news in told if isinstance(told, list) else [told]:
+            try:
+                self._pass_on(news)
+            except (ValueError, KeyError, TypeError) as error:
+                log.warning("announcement_unreadable", error=repr(error))
 
     def _pass_on(self, news: dict[str, Any]) -> None:
         match news["kind"]:
             case "stock":
                 if news["deal_id"] in self._stocks:
                     self._offer(_view(news))
+                for receiver in self._receivers:
+                    receiver.stock_changed(
+                        news["deal_id"], news["epoch"], news["version"], news["available"]
+                    )
             case "deal":
                 self._deal_changed(news["deal_id"])
+            case "product":
+                for receiver in self._receivers:
+                    receiver.product_changed(news["product_id"])
             case "cart":
                 self._carts.tell(news["user_id"], None)
             case "order":
@@ -220,6 +221,8 @@ class Hub:
 
     def _deal_changed(self, deal_id: str) -> None:
         self._dealbook.drop(deal_id)
+        for receiver in self._receivers:
+            receiver.deal_changed(deal_id)
         self._clock_matters.set()
         self._tell_of_deal(deal_id)
 
@@ -229,6 +232,9 @@ class Hub:
 
     def _miss(self) -> None:
         """Messages may be missing: everybody reads anew what they watch."""
+        self._dealbook.forget_all()
+        for receiver in self._receivers:
+            receiver.forget_all()
         if self._missing_since is None:
             self._missing_since = self._heard_at - SLACK
         self._gap.set()

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import orjson
 
-from notifications.announcements import Announcer, StockNews
+from notifications.announcements import MOST_WAITING, TOGETHER, Announcer, StockNews
 
 NEVER = 0.001
 OFTEN = 20.0
@@ -16,9 +16,12 @@ class Channel:
 
     def __init__(self) -> None:
         self.versions: list[int] = []
+        self.together: list[int] = []
 
     async def publish(self, _channel: str, message: str) -> None:
-        self.versions.append(orjson.loads(message)["version"])
+        messages = orjson.loads(message)
+        self.together.append(len(messages))
+        self.versions += [each["version"] for each in messages if each["kind"] == "stock"]
 
 
 def announcer(channel: Channel, *, changes_per_second: float) -> Announcer:
@@ -38,11 +41,17 @@ def news(version: int, available: int, *, epoch: int = 1) -> StockNews:
     )
 
 
+async def sent() -> None:
+    """The task that publishes has its turn; this channel never makes it wait."""
+    await asyncio.sleep(0)
+
+
 async def test_the_first_change_is_told_and_the_newest_after_a_pause() -> None:
     channel = Channel()
     told = announcer(channel, changes_per_second=OFTEN)
     for version in range(1, 6):
         await told.stock(news(version, 9 - version))
+    await sent()
     assert channel.versions == [1]
     async with asyncio.timeout(10):
         while len(channel.versions) < 2:
@@ -55,6 +64,7 @@ async def test_selling_out_and_coming_back_are_told_at_once() -> None:
     told = announcer(channel, changes_per_second=NEVER)
     for version, available in enumerate((2, 1, 0, 0, 3, 2, 0), start=1):
         await told.stock(news(version, available))
+    await sent()
     assert channel.versions == [1, 3, 5, 7]
     await told.aclose()
     assert channel.versions[-1] == 7
@@ -78,3 +88,37 @@ async def test_what_was_held_back_is_told_before_the_process_ends() -> None:
     await told.stock(news(2, 4))
     await told.aclose()
     assert channel.versions == [1, 2]
+
+
+async def test_what_is_told_in_one_turn_goes_out_in_one_message_and_in_order() -> None:
+    channel = Channel()
+    told = announcer(channel, changes_per_second=NEVER)
+    await told.cart("usr_a")
+    await told.stock(news(1, 5))
+    await told.stock(news(2, 0))
+    await told.order("usr_a", "ord_a")
+    await sent()
+    assert channel.together == [4]
+    assert channel.versions == [1, 2]
+
+
+async def test_a_store_that_hangs_keeps_nobody_waiting_and_no_more_than_so_many_messages() -> None:
+    class Hanging(Channel):
+        def __init__(self) -> None:
+            super().__init__()
+            self.go_on = asyncio.Event()
+
+        async def publish(self, channel: str, message: str) -> None:
+            await self.go_on.wait()
+            await super().publish(channel, message)
+
+    channel = Hanging()
+    told = announcer(channel, changes_per_second=NEVER)
+    await told.cart("usr_first")
+    await sent()
+    for version in range(MOST_WAITING + 1):
+        await told.repeat(news(version, 5))
+    channel.go_on.set()
+    await told.aclose()
+    assert channel.versions == list(range(1, MOST_WAITING + 1))
+    assert max(channel.together) == TOGETHER

@@ -51,6 +51,7 @@ class Listening:
 
     async def has_heard_all(self) -> None:
         """Wait until the hub has passed on everything that was announced so far."""
+        await self.resources.announcer.settle()
         async with watching(self.hub.watch_cart("usr_last")) as carts:
             await upcoming(carts)
             await self.tell(kind="cart", user_id="usr_last")

@@ -36,6 +36,11 @@ class Conflation(Generic[V]):
         self._told_at.pop(key, None)
         self._drop(key)
 
+    def flush(self) -> None:
+        """Pass on all that waits."""
+        for key in list(self._held):
+            self._release(key)
+
     def forget_all(self) -> None:
         """Stop."""
         for key in list(self._told_at):

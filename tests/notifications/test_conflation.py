@@ -1,6 +1,6 @@
 """A few values a second of each key, the newest in the end, urgent ones at once."""
 
-from subscriptions.conflation import Conflation
+from notifications.conflation import Conflation
 from tests.subscriptions.listening import until
 
 OFTEN = 20.0  # a second
