@@ -15,6 +15,7 @@ from graph.execution import Execution
 from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.health import Health
+from graph.library import document_check, open_library, trusted_documents
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.open_sessions import OpenSessions
@@ -34,8 +35,13 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
 
     Resources that are given are used, and left open; otherwise it opens and closes its own.
     Whoever serves it says `app.state.farewell` before it waits for what is open.
+
+    Raises:
+        SettingsError: a trusted document is of no use; one line that names its file.
     """
     schema = build_schema(settings)
+    trouble_of = document_check(schema, settings)
+    trusted = trusted_documents(settings, trouble_of)
     farewell = Farewell(ends_per_second=settings.socket_ends_per_second)
 
     @asynccontextmanager
@@ -63,10 +69,13 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 execution, most_tokens=settings.query_tokens, most_groups=settings.live_groups
             )
             stack.push_async_callback(groups.aclose)
+            library = open_library(trusted, opened.redis, settings, trouble_of)
+            stack.push_async_callback(library.aclose)
             board = Switchboard(
                 execution,
                 groups,
                 settings=settings,
+                library=library,
                 open_sessions=open_sessions,
                 crowding=Crowding(settings),
                 farewell=farewell,

@@ -6,9 +6,11 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from graph.answers import Answer, plain_answer
 from graph.backlog import Backlog
 from graph.line import PING, Line, text_frame
 from graph.protocol import CLOSE_COME_BACK, CLOSE_INIT_LATE, CLOSE_INTERNAL, CLOSE_RESTART
+from graph.requests import BadRequest
 from graph.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -107,6 +109,14 @@ class Connection:
 
     def _say(self, message: dict[str, Any]) -> None:
         self.line.send(text_frame(orjson.dumps(message)))
+
+    def _say_errors(self, operation_id: str, answer: Answer) -> None:
+        self._say({"id": operation_id, "type": "error", "payload": answer.errors})
+
+    def _refuse(self, operation_id: str, refused: BadRequest) -> None:
+        """End one operation of which nothing was executed."""
+        self.board.metrics.refused(refused.code)
+        self._say_errors(operation_id, plain_answer(refused.code, refused.message))
 
     def _fail(self, error: BaseException) -> None:
         """A mistake of ours."""

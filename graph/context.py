@@ -58,7 +58,8 @@ class RequestFacts:
     """What is known of a request before anything is looked up.
 
     `token` is what was presented, valid or not; None when nothing was. `origin` is the page's
-    that sent it, None for programs. `secure` says that it came over TLS.
+    that sent it, None for programs. `secure` says that it came over TLS. `client` is what the
+    program calls itself, which anybody may claim.
     """
 
     request_id: str
@@ -66,6 +67,7 @@ class RequestFacts:
     address: str
     origin: str | None
     secure: bool
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import structlog
 
-from graph.answers import Answer, plain_answer
+from graph.answers import plain_answer
 from graph.connection import Connection
 from graph.context import RequestFacts
 from graph.errands import FINISH_SECONDS
@@ -23,13 +23,14 @@ from graph.protocol import (
     CLOSE_INIT_TWICE,
     CLOSE_NOT_INITIALISED,
     Close,
+    asked_of,
+    client_named,
     id_of,
-    operation_of,
     payload_of,
     read_message,
     token_of,
 )
-from graph.requests import Operation
+from graph.requests import Asked, BadRequest, Operation
 from graph.switchboard import Switchboard
 from graph.tasks import Tasks
 from orders.errors import OUT_OF_REACH
@@ -127,6 +128,7 @@ class Conversation(Connection):
             raise Close(CLOSE_INIT_TWICE, "Too many initialisation requests")
         self._init_seen = True
         self._greeted()
+        self._facts = replace(self._facts, client=client_named(payload) or self._facts.client)
         token = token_of(payload)
         if token is not None:
             self._facts = replace(self._facts, token=token)
@@ -173,11 +175,33 @@ class Conversation(Connection):
         if operation_id in self._operations:
             reason = f"Subscriber for {operation_id} already exists"
             raise Close(CLOSE_DUPLICATE_ID, reason.encode()[:120].decode(errors="ignore"))
-        operation = operation_of(message)
+        asked = asked_of(message)
         if len(self._operations) + self._unheard >= self.board.most_operations:
             text = f"At most {self.board.most_operations} operations at once on a socket."
             self._say_errors(operation_id, plain_answer("OVERLOADED", text))
             return
+        try:
+            operation = self.board.library.at_hand(asked, self._facts.client)
+        except BadRequest as refused:
+            self._refuse(operation_id, refused)
+            return
+        if operation is None:
+            self._operations[operation_id] = self._tasks.start(self._look_up(operation_id, asked))
+        else:
+            self._begin(operation_id, operation)
+
+    async def _look_up(self, operation_id: str, asked: Asked) -> None:
+        """Begin an operation whose document another process may know."""
+        try:
+            operation = await self.board.library.find(asked, self._facts.client)
+        except BadRequest as refused:
+            if self._freed(operation_id):
+                self._refuse(operation_id, refused)
+        else:
+            if self._freed(operation_id):
+                self._begin(operation_id, operation)
+
+    def _begin(self, operation_id: str, operation: Operation) -> None:
         audience = self.board.groups.audience(operation)
         if audience is not None:
             follower = Follower(self, operation_id)
@@ -199,10 +223,8 @@ class Conversation(Connection):
                 self._unheard += errand.leave(self._one_ended)
             while not self.line.writable:
                 await self.backlog().drained()
-        # From here on the id is free: a client may use it again as soon as it reads the end.
-        if self._operations.get(operation_id) is not asyncio.current_task():
+        if not self._freed(operation_id):
             return
-        del self._operations[operation_id]
         if not answer.executed:
             self._say_errors(operation_id, answer)
             return
@@ -210,11 +232,15 @@ class Conversation(Connection):
         self._say({"id": operation_id, "type": "complete"})
         self.board.metrics.payloads.inc()
 
+    def _freed(self, operation_id: str) -> bool:
+        """Whether this task is still wanted. A client may use the id again from here on."""
+        wanted = self._operations.get(operation_id) is asyncio.current_task()
+        if wanted:
+            del self._operations[operation_id]
+        return wanted
+
     def _one_ended(self) -> None:
         self._unheard -= 1
-
-    def _say_errors(self, operation_id: str, answer: Answer) -> None:
-        self._say({"id": operation_id, "type": "error", "payload": answer.errors})
 
     def _listen(self) -> None:
         if self._inbox is None and not self._leaving:

@@ -1,6 +1,7 @@
 """GraphQL over HTTP: media types, status codes, and what is refused before it is executed."""
 
 from functools import partial
+from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
@@ -23,11 +24,12 @@ from graph.requests import (
     Credentials,
     Operation,
     Origins,
+    client_of,
     credentials_of,
     facts_of,
+    read_asked,
     read_body,
     read_json,
-    read_operation,
     read_query_string,
 )
 from graph.switchboard import Switchboard
@@ -103,15 +105,15 @@ class GraphQLEndpoint:
         if scope["method"] == "GET":
             if len(scope["query_string"]) > self._most_bytes:
                 raise BadRequest(f"At most {self._most_bytes} bytes.", status=414)
-            return read_query_string(scope["query_string"])
+            asked = read_query_string(scope["query_string"])
+            return await self._board.library.find(asked, client_of(headers))
         if not is_json(headers.get("content-type")):
             # A form of another site may send text or a form with the visitor's cookie, never JSON.
             if credentials.token is not None and not credentials.explicit:
                 raise BadRequest("Send application/json.", status=403, code="FORBIDDEN")
             raise BadRequest("Send application/json.", status=415, headers={"Accept": JSON})
-        return read_operation(
-            read_json(await read_body(headers, receive, most_bytes=self._most_bytes))
-        )
+        body = await read_body(headers, receive, most_bytes=self._most_bytes)
+        return await self._board.library.find(read_asked(read_json(body)), client_of(headers))
 
     async def _run(
         self, method: str, operation: Operation, context: Context, media_type: str
@@ -216,9 +218,13 @@ def _overloaded(media_type: str) -> Response:
 
 def _refusal(refused: BadRequest, media_type: str) -> Response:
     shown = media_type if media_type in {JSON, GRAPHQL_JSON} else JSON
+    # A refusal may be 200 where the client expects that of all answers, and nowhere else.
+    status = refused.status
+    if status == HTTPStatus.OK and media_type != JSON:
+        status = HTTPStatus.BAD_REQUEST
     return Response(
         plain_answer(refused.code, refused.message).to_json(),
-        status_code=refused.status,
+        status_code=status,
         headers={"Cache-Control": "no-store", "Vary": "Accept", **refused.headers},
         media_type=f"{shown}; charset=utf-8",
     )

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from graph.requests import BadRequest, Operation, bearer_token, read_json, read_operation
+from graph.requests import Asked, BadRequest, bearer_token, read_asked, read_json
 
 PROTOCOL: Final = "graphql-transport-ws"
 
@@ -89,13 +89,19 @@ def id_of(message: dict[str, Any]) -> str:
     return operation_id
 
 
-def operation_of(message: dict[str, Any]) -> Operation:
+def client_named(payload: dict[str, Any] | None) -> str | None:
+    """What the program that an init speaks for calls itself."""
+    name = (payload or {}).get("clientName")
+    return name if isinstance(name, str) and name else None
+
+
+def asked_of(message: dict[str, Any]) -> Asked:
     """What a subscribe message asks for.
 
     Raises:
         Close: an entry has the wrong shape. An error in the document itself is found later.
     """
     try:
-        return read_operation(message.get("payload"))
+        return read_asked(message.get("payload"))
     except BadRequest as error:
         raise Close(CLOSE_BAD_MESSAGE, error.message) from None

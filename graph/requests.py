@@ -21,6 +21,9 @@ from kit.settings import Settings
 BODY_SECONDS: Final = 30.0
 # A client that is still sending cannot read why it was refused: so much is read and thrown away.
 DISCARDED_BYTES: Final = 16 * 1024 * 1024
+# A hash has at most 64 characters; registered documents may have names.
+MOST_ID_LENGTH: Final = 256
+SHA256_PREFIX: Final = "sha256:"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -44,9 +47,23 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client asks to be executed; shapes are checked, the document is not."""
+    """What is to be executed; shapes are checked, the document is not."""
 
     query: str
+    variables: dict[str, Any] | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, its shapes checked: a document's text, its name, or both.
+
+    `version` is that of Apollo's extension, by which the document is named then; None without it.
+    """
+
+    query: str | None
+    document_id: str | None
+    version: int | None
     variables: dict[str, Any] | None
     name: str | None
 
@@ -91,7 +108,13 @@ def facts_of(scope: Scope, headers: Headers, token: str | None) -> RequestFacts:
         address=_address(scope),
         origin=headers.get("origin"),
         secure=scope["scheme"] in {"https", "wss"},
+        client=client_of(headers),
     )
+
+
+def client_of(headers: Headers) -> str | None:
+    """What the program that asks calls itself: Apollo's header for it, or a plainer one."""
+    return headers.get("apollographql-client-name") or headers.get("x-client-name") or None
 
 
 class Origins:
@@ -157,8 +180,8 @@ def read_json(raw: bytes | str) -> object:
     return value
 
 
-def read_operation(asked: object) -> Operation:
-    """The operation that a JSON object asks for; entries that nobody knows are left alone.
+def read_asked(asked: object) -> Asked:
+    """What a JSON object asks for; entries that nobody knows are left alone.
 
     Raises:
         BadRequest: saying which entry has the wrong shape.
@@ -168,19 +191,23 @@ def read_operation(asked: object) -> Operation:
     if not isinstance(asked, dict):
         raise BadRequest("Send a JSON object with a query.")
     query, variables, name = asked.get("query"), asked.get("variables"), asked.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequest("query must be a GraphQL document.")
     if not isinstance(variables, dict | None):
         raise BadRequest("variables must be an object.")
     if not isinstance(name, str | None):
         raise BadRequest("operationName must be a string.")
-    if not isinstance(asked.get("extensions"), dict | None):
+    extensions = asked.get("extensions")
+    if not isinstance(extensions, dict | None):
         raise BadRequest("extensions must be an object.")
-    return Operation(query, variables, name)
+    document_id, version = _named_document(asked.get("documentId"), extensions or {})
+    if document_id is not None and query in {None, ""}:
+        return Asked(None, document_id, version, variables, name)
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("query must be a GraphQL document.")
+    return Asked(query, document_id, version, variables, name)
 
 
-def read_query_string(raw: bytes) -> Operation:
-    """The operation of a GET request.
+def read_query_string(raw: bytes) -> Asked:
+    """What a GET request asks for.
 
     Raises:
         BadRequest: saying which parameter is wrong.
@@ -189,7 +216,37 @@ def read_query_string(raw: bytes) -> Operation:
     for entry in ("variables", "extensions"):
         if isinstance(text := asked.get(entry), str):
             asked[entry] = read_json(text) if text else None
-    return read_operation(asked)
+    return read_asked(asked)
+
+
+def _named_document(
+    document_id: object, extensions: dict[str, object]
+) -> tuple[str | None, int | None]:
+    """What names the document, if anything does, and the version of the extension that did."""
+    persisted = extensions.get("persistedQuery")
+    plain = None if document_id is None else _document_id(document_id, "documentId")
+    if persisted is None:
+        return plain, None
+    hashed, version = _persisted_query(persisted)
+    if plain not in {None, hashed}:
+        raise BadRequest("documentId and extensions.persistedQuery name different documents.")
+    return hashed, version
+
+
+def _persisted_query(asked: object) -> tuple[str, int]:
+    """The hash and the version that Apollo's extension names."""
+    if not isinstance(asked, dict):
+        raise BadRequest("extensions.persistedQuery must be an object.")
+    version = asked.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise BadRequest("extensions.persistedQuery.version must be a number.")
+    return _document_id(asked.get("sha256Hash"), "extensions.persistedQuery.sha256Hash"), version
+
+
+def _document_id(given: object, entry: str) -> str:
+    if not isinstance(given, str) or not 0 < len(given) <= MOST_ID_LENGTH:
+        raise BadRequest(f"{entry} must be a string of 1 to {MOST_ID_LENGTH} characters.")
+    return given.removeprefix(SHA256_PREFIX)
 
 
 def _address(scope: Scope) -> str:

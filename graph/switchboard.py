@@ -8,6 +8,7 @@ from graph.errands import Errands
 from graph.execution import Execution
 from graph.farewell import Farewell
 from graph.groups import Groups
+from graph.library import Library
 from graph.open_sessions import OpenSessions
 from kit.settings import Settings
 
@@ -31,6 +32,7 @@ class Switchboard:
         groups: Groups,
         *,
         settings: Settings,
+        library: Library,
         open_sessions: OpenSessions,
         crowding: Crowding,
         farewell: Farewell,
@@ -41,6 +43,7 @@ class Switchboard:
         self.metrics = execution.metrics
         self.groups = groups
         self.errands = Errands(execution)
+        self.library = library
         self.open_sessions = open_sessions
         self.crowding = crowding
         self.farewell = farewell

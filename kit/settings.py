@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     postgres_pool: int = Field(12, ge=2, le=200, description="hot-path connections per process")
     redis_pool: int = Field(48, ge=4, le=1000, description="connections per process")
     body_bytes: int = Field(65_536, ge=1024, description="largest request body")
+    trusted_documents: str = Field(
+        "", description="folder of documents that clients may name by their hash; empty: none"
+    )
+    only_trusted_documents: bool = Field(
+        False, description="true: no other documents are executed, but for those of our own pages"
+    )
     query_depth: int = Field(15, ge=1, description="deepest nesting of a document")
     query_aliases: int = Field(100, ge=1, description="most aliases in a document")
     query_tokens: int = Field(1_000, ge=1, description="most tokens in a document")

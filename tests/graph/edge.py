@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import httpx
 import uvicorn
+from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,10 +25,13 @@ from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
 from graph.farewell import Farewell
 from graph.groups import Groups
+from graph.library import Library, document_check, open_library
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.socket import GraphQLSocket
 from graph.switchboard import Pace, Switchboard
+from graph.trusted import Trusted
+from kit.redis_client import open_redis
 from kit.settings import Settings, load_settings
 from runtime.http_protocol import AbortableHttp
 from runtime.server import Server
@@ -36,6 +40,7 @@ from tests.graph.fakes import Fakes, FakeSessions
 from tests.graph.small_schema import small_schema
 
 SHOP = "https://shop.example"
+NOWHERE = "redis://127.0.0.1:1/0"
 PACE = Pace(init_within=0.3, ping_every=0.2, drain_within=5, answer_within=2)
 
 
@@ -88,9 +93,23 @@ def edge_settings(**given: object) -> Settings:
     return load_settings(public_origins=SHOP, socket_operations=5, **given)
 
 
+def edge_library(
+    settings: Settings, trusted: Trusted | None = None, redis: Redis | None = None
+) -> Library:
+    """Documents of the small schema; without a Redis, as if that were away."""
+    trouble_of = document_check(small_schema(settings), settings)
+    redis = redis or open_redis(NOWHERE, connections=4)
+    return open_library(trusted or Trusted(), redis, settings, trouble_of)
+
+
 @asynccontextmanager
 async def serve_edge(
-    settings: Settings, *, most_at_once: int = 100, pace: Pace = PACE
+    settings: Settings,
+    *,
+    most_at_once: int = 100,
+    pace: Pace = PACE,
+    trusted: Trusted | None = None,
+    redis: Redis | None = None,
 ) -> AsyncIterator[Edge]:
     """Serve the small schema until the block ends."""
     schema, metrics, fakes = small_schema(settings), Metrics(), Fakes()
@@ -114,6 +133,7 @@ async def serve_edge(
         execution,
         groups,
         settings=settings,
+        library=edge_library(settings, trusted, redis),
         open_sessions=sessions,
         crowding=Crowding(settings),
         farewell=farewell,

@@ -15,24 +15,14 @@ from graphql import (
 )
 
 from graph.context import Code
+from graph.page_documents import page_documents
 from graph.pages import WEB
 
 STOREFRONT = WEB / "storefront"
-_CONSTANT = re.compile(
-    r"""^(?:export )?const (\w+) = (?:"([^"]*)"|`([^`]*)`);""", re.MULTILINE | re.DOTALL
-)
 
 
 def documents_of(page: str) -> dict[str, str]:
-    """The constants of a page's documents.js, with those that they are made of put in."""
-    known: dict[str, str] = {}
-    for name, short, long in _CONSTANT.findall((WEB / page / "documents.js").read_text("utf-8")):
-        known[name] = re.sub(r"\$\{(\w+)\}", lambda found: known[found[1]], short or long)
-    return {
-        name: text
-        for name, text in known.items()
-        if re.match(r"\s*(?:query|mutation|subscription|\{ (?!amountMinor|id |dealId|items))", text)
-    }
+    return page_documents(WEB / page)
 
 
 @cache

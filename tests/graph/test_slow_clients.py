@@ -14,7 +14,7 @@ from graph.crowding import Crowding
 from graph.farewell import Farewell
 from graph.follower import MOST_KEPT
 from graph.switchboard import Pace, Switchboard
-from tests.graph.edge import edge_settings, until
+from tests.graph.edge import edge_library, edge_settings, until
 from tests.graph.members import Hall, open_hall
 from tests.graph.small_schema import ENDED
 
@@ -62,6 +62,7 @@ class Client:
             hall.groups._execution,  # noqa: SLF001 - the one that the groups have
             hall.groups,
             settings=edge_settings(),
+            library=edge_library(edge_settings()),
             open_sessions=hall.fakes.open_sessions,
             crowding=Crowding(edge_settings()),
             farewell=Farewell(ends_per_second=1_000),
