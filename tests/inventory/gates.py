@@ -245,7 +245,7 @@ class Deal:
 
 async def due(redis: Redis, deadline_ms: int) -> None:
     """Wait until the server's clock has reached a deadline that is milliseconds away."""
-    for _ in range(10_000):
+    for _ in range(100_000):
         seconds, micros = await redis.time()
         if seconds * 1000 + micros // 1000 >= deadline_ms:
             return
