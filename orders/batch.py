@@ -32,70 +32,50 @@ class BatchChanged(Exception):
     """An order of the batch appeared elsewhere meanwhile; the batch is to be tried again."""
 
 
-async def place_batch(connection: Connection, drafts: Sequence[Draft]) -> list[Outcome]:
+async def place_batch(
+    connection: Connection, drafts: Sequence[Draft], *, look_first: bool = False
+) -> list[Outcome]:
     """Place orders in the order of their arrival; each gets an outcome of its own.
 
     Runs in a transaction of its own. May be repeated: an order that is there already is told as
-    placed, and nothing is claimed twice.
+    placed, and nothing is claimed twice. Orders are taken for new and their buyers for within
+    their limits, as the gate has said: what turns out otherwise is looked up first, the next time.
 
     Raises:
-        BatchChanged: rolled back; call again.
+        BatchChanged: rolled back; call again, with `look_first`.
         asyncpg.PostgresConnectionError: the outcome is unknown; look the orders up.
     """
     async with connection.transaction():
-        outcomes = await _known(connection, drafts)
-        fresh = [draft for draft in drafts if draft.order_id not in outcomes]
-        if fresh:
-            outcomes |= await _claim(connection, fresh)
+        deals = await lock_deals(connection, [line.deal_id for d in drafts for line in d.lines])
+        known: dict[str, Outcome] = {}
+        bought: dict[Buyer, int] = defaultdict(int)
+        if look_first:
+            known = await _known(connection, drafts)
+            bought = await _bought(connection, drafts)
+        outcomes = _decide(drafts, deals, known, bought)
+        if not (look_first or all(isinstance(each, Placed) for each in outcomes.values())):
+            # A refusal needs certainty: this order may be there already.
+            known = await _known(connection, drafts)
+            bought = await _bought(connection, drafts)
+            outcomes = _decide(drafts, deals, known, bought)
+        winners = [d for d in drafts if outcomes[d.order_id] == Placed(d.order_id, fresh=True)]
+        if winners:
+            await _write(connection, winners, deals)
+        await _keep_keys(connection, drafts, known, outcomes)
     return [outcomes[draft.order_id] for draft in drafts]
 
 
-async def _known(connection: Connection, drafts: Sequence[Draft]) -> dict[str, Outcome]:
-    """Take the keys; outcomes of those orders that need no claim, since their key decides."""
-    taken = {
-        (row["user_id"], row["key"])
-        for row in await connection.fetch(
-            sql("claim_keys"),
-            [draft.user_id for draft in drafts],
-            [draft.key for draft in drafts],
-            [draft.request_hash for draft in drafts],
-            [draft.order_id for draft in drafts],
-        )
-    }
-    repeats = [draft for draft in drafts if (draft.user_id, draft.key) not in taken]
-    if not repeats:
-        return {}
-    rows = await connection.fetch(
-        "SELECT k.user_id, k.key, k.request_hash, k.order_id FROM idempotency_keys k"
-        "  JOIN unnest($1::text[], $2::text[]) AS r (user_id, key) USING (user_id, key)",
-        [draft.user_id for draft in repeats],
-        [draft.key for draft in repeats],
-    )
-    first = {(row["user_id"], row["key"]): row for row in rows}
-    return {
-        draft.order_id: (
-            Placed(first[draft.user_id, draft.key]["order_id"], fresh=False)
-            if first[draft.user_id, draft.key]["request_hash"] == draft.request_hash
-            else KeyTaken()
-        )
-        for draft in repeats
-    }
-
-
-async def _claim(connection: Connection, drafts: Sequence[Draft]) -> dict[str, Outcome]:
-    """Lock the deals, decide who gets units, and write what was decided."""
-    deals = await lock_deals(connection, [line.deal_id for d in drafts for line in d.lines])
-    existing = await _existing(connection, drafts)
-    bought = await _bought(connection, drafts)
-    outcomes: dict[str, Outcome] = {}
-    winners: list[Draft] = []
+def _decide(
+    drafts: Sequence[Draft],
+    deals: dict[str, LockedDeal],
+    known: dict[str, Outcome],
+    bought: dict[Buyer, int],
+) -> dict[str, Outcome]:
+    """Who gets units: the last ones go to those who came first. `known` are decided already."""
+    outcomes = dict(known)
     left = {deal.id: deal.unclaimed for deal in deals.values()}
     for draft in drafts:
-        status = existing.get(draft.order_id)
-        if status is not None:
-            outcomes[draft.order_id] = (
-                Abandoned() if status == "ABANDONED" else Placed(draft.order_id, fresh=False)
-            )
+        if draft.order_id in known:
             continue
         refusal = _refusal(draft, deals, left, bought)
         if refusal is not None:
@@ -105,10 +85,6 @@ async def _claim(connection: Connection, drafts: Sequence[Draft]) -> dict[str, O
             left[line.deal_id] -= line.quantity
             bought[draft.user_id, line.deal_id] += line.quantity
         outcomes[draft.order_id] = Placed(draft.order_id, fresh=True)
-        winners.append(draft)
-    await _give_keys_back(connection, drafts, outcomes)
-    if winners:
-        await _write(connection, winners, deals)
     return outcomes
 
 
@@ -136,48 +112,76 @@ def _refusal(
     return None
 
 
-async def _existing(connection: Connection, drafts: Sequence[Draft]) -> dict[str, str]:
+async def _known(connection: Connection, drafts: Sequence[Draft]) -> dict[str, Outcome]:
+    """Outcomes of orders that need no claim: their key, else their own row, decides."""
     rows = await connection.fetch(
-        "SELECT o.id, o.status FROM orders o"
-        "  JOIN unnest($1::text[], $2::text[]) AS d (user_id, id) USING (user_id, id)",
+        sql("known_orders"),
         [draft.user_id for draft in drafts],
+        [draft.key for draft in drafts],
         [draft.order_id for draft in drafts],
     )
-    return {row["id"]: row["status"] for row in rows}
+    known: dict[str, Outcome] = {}
+    for draft, row in zip(drafts, rows, strict=True):
+        if row["request_hash"] is not None:
+            known[draft.order_id] = (
+                Placed(row["key_order_id"], fresh=False)
+                if row["request_hash"] == draft.request_hash
+                else KeyTaken()
+            )
+        elif row["status"] is not None:
+            known[draft.order_id] = (
+                Abandoned() if row["status"] == "ABANDONED" else Placed(draft.order_id, fresh=False)
+            )
+    return known
 
 
 async def _bought(connection: Connection, drafts: Sequence[Draft]) -> dict[Buyer, int]:
-    pairs = {(draft.user_id, line.deal_id) for draft in drafts for line in draft.lines}
+    """What these buyers have of these deals, read after the deals were locked."""
+    pairs = list({(draft.user_id, line.deal_id) for draft in drafts for line in draft.lines})
     rows = await connection.fetch(
-        "SELECT b.user_id, b.deal_id, b.units FROM deal_buyers b"
-        "  JOIN unnest($1::text[], $2::text[]) AS p (user_id, deal_id) USING (user_id, deal_id)",
-        [user_id for user_id, _ in pairs],
-        [deal_id for _, deal_id in pairs],
+        sql("buyers_units"), [user_id for user_id, _ in pairs], [deal_id for _, deal_id in pairs]
     )
     bought: dict[Buyer, int] = defaultdict(int)
     bought.update({(row["user_id"], row["deal_id"]): row["units"] for row in rows})
     return bought
 
 
-async def _give_keys_back(
-    connection: Connection, drafts: Sequence[Draft], outcomes: dict[str, Outcome]
+async def _keep_keys(
+    connection: Connection,
+    drafts: Sequence[Draft],
+    known: dict[str, Outcome],
+    outcomes: dict[str, Outcome],
 ) -> None:
-    """A refusal leaves nothing behind, not even its key."""
-    refused = [d for d in drafts if not isinstance(outcomes[d.order_id], Placed)]
-    if refused:
+    """Remember the keys with which orders were repeated that had been placed with another key."""
+    repeats = [
+        draft
+        for draft in drafts
+        if draft.order_id in known
+        and outcomes[draft.order_id] == Placed(draft.order_id, fresh=False)
+    ]
+    if repeats:
         await connection.execute(
-            "DELETE FROM idempotency_keys k"
-            " USING unnest($1::text[], $2::text[]) AS r (user_id, key)"
-            " WHERE k.user_id = r.user_id AND k.key = r.key",
-            [draft.user_id for draft in refused],
-            [draft.key for draft in refused],
+            sql("claim_keys"),
+            [draft.user_id for draft in repeats],
+            [draft.key for draft in repeats],
+            [draft.request_hash for draft in repeats],
+            [draft.order_id for draft in repeats],
         )
 
 
 async def _write(
     connection: Connection, winners: Sequence[Draft], deals: dict[str, LockedDeal]
 ) -> None:
-    inserted = await connection.fetch(
+    """Write the orders that get their units, and all that has to become true with them."""
+    lines = [(d, position, line) for d in winners for position, line in enumerate(d.lines)]
+    units: dict[Buyer, int] = defaultdict(int)
+    claimed: dict[str, int] = defaultdict(int)
+    order_ids: dict[str, list[str]] = defaultdict(list)
+    for draft, _, line in lines:
+        units[draft.user_id, line.deal_id] += line.quantity
+        claimed[line.deal_id] += line.quantity
+        order_ids[line.deal_id].append(draft.order_id)
+    sound = await connection.fetchval(
         sql("insert_orders"),
         [d.user_id for d in winners],
         [d.order_id for d in winners],
@@ -187,13 +191,8 @@ async def _write(
         [d.total.currency for d in winners],
         [d.placed_at for d in winners],
         [d.payment_due_at for d in winners],
-    )
-    if len(inserted) < len(winners):
-        raise BatchChanged
-    lines = [(d, position, line) for d in winners for position, line in enumerate(d.lines)]
-    await _shut_gates(connection, [line for _, _, line in lines], deals)
-    await connection.execute(
-        sql("insert_order_lines"),
+        [d.key for d in winners],
+        [d.request_hash for d in winners],
         [d.user_id for d, _, _ in lines],
         [d.order_id for d, _, _ in lines],
         [line.deal_id for _, _, line in lines],
@@ -201,20 +200,13 @@ async def _write(
         [line.title for _, _, line in lines],
         [line.quantity for _, _, line in lines],
         [line.unit_price_minor for _, _, line in lines],
-    )
-    units: dict[Buyer, int] = defaultdict(int)
-    claimed: dict[str, int] = defaultdict(int)
-    order_ids: dict[str, list[str]] = defaultdict(list)
-    for draft, _, line in lines:
-        units[draft.user_id, line.deal_id] += line.quantity
-        claimed[line.deal_id] += line.quantity
-        order_ids[line.deal_id].append(draft.order_id)
-    await connection.execute(
-        sql("add_buyers_units"),
         [user_id for user_id, _ in units],
         [deal_id for _, deal_id in units],
         list(units.values()),
     )
+    if not sound:
+        raise BatchChanged
+    await _shut_gates(connection, [line for _, _, line in lines], deals)
     page = LedgerPage(now=winners[0].placed_at)
     for deal_id in sorted(claimed):
         page.move(
@@ -263,11 +255,13 @@ async def look_up(pool: asyncpg.Pool, drafts: Sequence[Draft]) -> list[Placed | 
 
     None is not a no: the transaction may still be on its way.
     """
-    async with pool.acquire() as connection:
-        existing = await _existing(connection, drafts)
+    rows = await pool.fetch(
+        sql("known_orders"),
+        [draft.user_id for draft in drafts],
+        [draft.key for draft in drafts],
+        [draft.order_id for draft in drafts],
+    )
     return [
-        Placed(d.order_id, fresh=True)
-        if existing.get(d.order_id) not in (None, "ABANDONED")
-        else None
-        for d in drafts
+        Placed(draft.order_id, fresh=True) if row["status"] not in (None, "ABANDONED") else None
+        for draft, row in zip(drafts, rows, strict=True)
     ]

@@ -109,9 +109,9 @@ async def test_a_server_that_shuts_down_in_mid_batch_is_asked_again(
     placed = await draft(shop, await shop.deal())
 
     async def commit_then_shut_down(
-        connection: asyncpg.Connection, drafts: list[Draft]
+        connection: asyncpg.Connection, drafts: list[Draft], *, look_first: bool
     ) -> list[object]:
-        await place_batch(connection, drafts)
+        await place_batch(connection, drafts, look_first=look_first)
         raise asyncpg.AdminShutdownError("terminating connection due to administrator command")
 
     monkeypatch.setattr("orders.writer.place_batch", commit_then_shut_down)
