@@ -12,6 +12,7 @@ from kit.clock import from_micros, to_micros
 from kit.ids import is_id
 from kit.money import Money
 from orders.decision import OrderStatus
+from orders.drafts import Draft
 from orders.paging import BadCursor, Cursors, Page
 
 PaymentStatus = Literal[
@@ -147,6 +148,24 @@ def assemble(
     return [_view(row, lines_of[row["id"]], payments_of[row["id"]]) for row in rows]
 
 
+def just_placed(draft: Draft, payment: asyncpg.Record | None) -> OrderView:
+    """An order as it was committed, with its only payment; None: that is still to be opened."""
+    return OrderView(
+        id=draft.order_id,
+        user_id=draft.user_id,
+        number=draft.number,
+        status="PENDING_PAYMENT",
+        lines=[
+            OrderLineView(line.deal_id, line.title, line.quantity, line.unit_price_minor)
+            for line in draft.lines
+        ],
+        total=draft.total,
+        placed_at=draft.placed_at,
+        payment_due_at=draft.payment_due_at,
+        payment=_payment(payment, draft.total, unopened="OPENING", why=None),
+    )
+
+
 def _view(
     row: asyncpg.Record, lines: list[OrderLineView], payments: list[asyncpg.Record]
 ) -> OrderView:
@@ -155,7 +174,7 @@ def _view(
         (p for p in payments if p["intent_id"] == row["paid_by"]),
         payments[-1] if payments else None,
     )
-    unopened: PaymentStatus = "OPENING" if row["intent_refusal"] is None else "CANCELLED"
+    refusal = row["intent_refusal"]
     return OrderView(
         id=row["id"],
         user_id=row["user_id"],
@@ -165,11 +184,22 @@ def _view(
         total=total,
         placed_at=row["placed_at"],
         payment_due_at=row["payment_due_at"],
-        payment=PaymentView(
-            status=cast("PaymentStatus", counts["status"]) if counts else unopened,
-            intent_id=counts["intent_id"] if counts else None,
-            client_secret=counts["client_secret"] if counts else None,
-            failure_message=counts["failure_message"] if counts else row["intent_refusal"],
-            amount=total,
+        payment=_payment(
+            counts, total, unopened="OPENING" if refusal is None else "CANCELLED", why=refusal
         ),
+    )
+
+
+def _payment(
+    row: asyncpg.Record | None, total: Money, *, unopened: PaymentStatus, why: str | None
+) -> PaymentView:
+    """The payment that counts; where there is none, its status and why that is so."""
+    if row is None:
+        return PaymentView(unopened, None, None, why, total)
+    return PaymentView(
+        status=cast("PaymentStatus", row["status"]),
+        intent_id=row["intent_id"],
+        client_secret=row["client_secret"],
+        failure_message=row["failure_message"],
+        amount=total,
     )

@@ -1,7 +1,10 @@
 """A checkout freezes the holds of a cart once, and fixes their prices."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 import asyncpg
 import orjson
@@ -15,12 +18,12 @@ from kit.clock import Clock, from_ms
 from kit.ids import new_id
 from kit.money import Money
 from kit.settings import Settings
-from models.records import Deal
 from notifications.announcements import Announcer
 from orders.cart import CartLine, line_of
 from orders.errors import CartEmpty, DealNotLive, HoldLapsed, TryLater
 from orders.gatekeeper import Gatekeeper
 from orders.phases import phase_of
+from orders.statements import sql
 from orders.supersession import Supersession
 
 log = structlog.get_logger()
@@ -86,22 +89,25 @@ class Checkouts:
             TryLater, redis.RedisError: the outcome is unknown; repeat.
         """
         for _ in range(MOST_ATTEMPTS):
-            holds = await self._holds(user_id)
-            checkout_id = await self._index.propose_checkout(user_id, new_id("chk"))
-            known = await self.find(user_id, checkout_id)
+            entries = await self._index.entries(user_id)
+            if not entries:
+                raise CartEmpty
+            holds, checkout_id = await asyncio.gather(
+                self._holds(user_id, entries),
+                self._index.propose_checkout(user_id, new_id("chk")),
+            )
+            rows = await self._pool.fetch(sql("begin_checkout"), user_id, checkout_id, list(holds))
+            known = next((checkout_of(row) for row in rows if row["id"] is not None), None)
             if known is None:
-                await self._freeze_and_record(user_id, checkout_id, holds)
-            elif (
-                known.superseded
-                or known.expires_at <= self._clock.now()
-                or await self._placed(user_id, checkout_id)
-            ):
+                known = await self._freeze_and_record(user_id, checkout_id, holds, rows)
+            elif known.superseded or known.expires_at <= self._clock.now() or rows[0]["placed"]:
                 await self._index.clear_checkout(user_id, checkout_id)
                 continue
-            view = await self.find(user_id, checkout_id)
             frozen = await self._stock.read_holds(user_id, list(holds))
-            if view is not None and _agrees(view, frozen):
-                return _with_holds(view, frozen)
+            if _agrees(known, frozen):
+                return replace(
+                    known, holds={deal_id: line_of(hold) for deal_id, hold in frozen.items()}
+                )
             await self._supersession.cart_changed(user_id, checkout_id)
         raise TryLater(retry_after_ms=200, reason="your cart is being changed elsewhere")
 
@@ -110,23 +116,10 @@ class Checkouts:
         row = await self._pool.fetchrow(
             "SELECT * FROM checkouts WHERE user_id = $1 AND id = $2", user_id, checkout_id
         )
-        if row is None:
-            return None
-        return CheckoutView(
-            id=row["id"],
-            user_id=user_id,
-            lines=[CheckoutLine(**line) for line in orjson.loads(row["lines"])],
-            total=Money(row["total_minor"], row["currency"]),
-            expires_at=row["expires_at"],
-            superseded=row["superseded_at"] is not None,
-            holds={},
-        )
+        return None if row is None else checkout_of(row)
 
-    async def _holds(self, user_id: str) -> dict[str, Hold]:
+    async def _holds(self, user_id: str, entries: Mapping[str, str]) -> dict[str, Hold]:
         """The holds of the cart; those that lapsed leave the cart and are told once."""
-        entries = await self._index.entries(user_id)
-        if not entries:
-            raise CartEmpty
         holds = await self._stock.read_holds(user_id, list(entries))
         lapsed = {deal_id: entry for deal_id, entry in entries.items() if deal_id not in holds}
         if lapsed:
@@ -135,39 +128,71 @@ class Checkouts:
         return holds
 
     async def _freeze_and_record(
-        self, user_id: str, checkout_id: str, holds: dict[str, Hold]
-    ) -> None:
-        """Freeze each hold, then fix prices; prices come from Postgres, read now."""
-        deals = {deal.id: deal for deal in await Deal.filter(id__in=list(holds))}
+        self,
+        user_id: str,
+        checkout_id: str,
+        holds: Mapping[str, Hold],
+        rows: Sequence[asyncpg.Record],
+    ) -> CheckoutView:
+        """Freeze each hold, then fix prices; prices come from Postgres, as they were just read."""
+        deals = {row["deal_id"]: _Terms.of(row) for row in rows}
         now = self._clock.now()
         for deal_id in holds:
             if phase_of(deals[deal_id], now) != "LIVE":
                 raise self._not_live(deals[deal_id])
-        frozen: dict[str, Hold] = {}
-        for deal_id in sorted(holds):
-            frozen[deal_id] = await self._freeze(user_id, deals[deal_id], checkout_id)
-        lines = [
-            {
-                "deal_id": deal_id,
-                "title": deals[deal_id].title,
-                "quantity": frozen[deal_id].units,
-                "unit_price_minor": deals[deal_id].price_minor,
-            }
-            for deal_id in holds
-        ]
-        await self._pool.execute(
-            "INSERT INTO checkouts (user_id, id, lines, total_minor, currency, expires_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            user_id,
-            checkout_id,
-            orjson.dumps(lines).decode(),
-            sum(hold.units * deals[deal_id].price_minor for deal_id, hold in frozen.items()),
-            next(iter(deals.values())).currency,
-            from_ms(min(hold.deadline_ms for hold in frozen.values())),
+        answers = await asyncio.gather(
+            *(self._freeze(user_id, deals[deal_id], checkout_id) for deal_id in holds),
+            return_exceptions=True,
         )
-        await self._announcer.cart(user_id)
+        frozen: list[Hold] = []
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                if isinstance(answer, (HoldLapsed, DealNotLive)):
+                    await self._index.clear_checkout(user_id, checkout_id)
+                raise answer
+            frozen.append(answer)
+        view = CheckoutView(
+            id=checkout_id,
+            user_id=user_id,
+            lines=[
+                CheckoutLine(
+                    hold.deal_id,
+                    deals[hold.deal_id].title,
+                    hold.units,
+                    deals[hold.deal_id].price_minor,
+                )
+                for hold in frozen
+            ],
+            total=Money(
+                sum(hold.units * deals[hold.deal_id].price_minor for hold in frozen),
+                deals[frozen[0].deal_id].currency,
+            ),
+            expires_at=from_ms(min(hold.deadline_ms for hold in frozen)),
+            superseded=False,
+            holds={},
+        )
+        return await self._record(view)
 
-    async def _freeze(self, user_id: str, deal: Deal, checkout_id: str) -> Hold:
+    async def _record(self, view: CheckoutView) -> CheckoutView:
+        """Write a checkout down; the one that another tab has begun meanwhile, if there is one."""
+        written = await self._pool.fetchval(
+            "INSERT INTO checkouts (user_id, id, lines, total_minor, currency, expires_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true",
+            view.user_id,
+            view.id,
+            orjson.dumps([asdict(line) for line in view.lines]).decode(),
+            view.total.amount_minor,
+            view.total.currency,
+            view.expires_at,
+        )
+        await self._announcer.cart(view.user_id)
+        if written:
+            return view
+        found = await self.find(view.user_id, view.id)
+        assert found is not None, "a checkout that was written stays"
+        return found
+
+    async def _freeze(self, user_id: str, deal: "_Terms", checkout_id: str) -> Hold:
         async def freeze(epoch: int) -> HoldAnswer:
             return await self._stock.freeze_hold(
                 deal.id, user_id, epoch=epoch, checkout_id=checkout_id, cap=self._cap
@@ -176,24 +201,13 @@ class Checkouts:
         try:
             answer = await self._gatekeeper.at_gate(deal.id, freeze)
         except GateHoldLapsed:
-            await self._index.clear_checkout(user_id, checkout_id)
             raise HoldLapsed(deal.id) from None
         except GateNotLive:
-            await self._index.clear_checkout(user_id, checkout_id)
             raise self._not_live(deal) from None
         assert answer.hold is not None
         return answer.hold
 
-    async def _placed(self, user_id: str, checkout_id: str) -> bool:
-        return bool(
-            await self._pool.fetchval(
-                "SELECT EXISTS (SELECT FROM orders WHERE user_id = $1 AND checkout_id = $2)",
-                user_id,
-                checkout_id,
-            )
-        )
-
-    def _not_live(self, deal: Deal) -> DealNotLive:
+    def _not_live(self, deal: "_Terms") -> DealNotLive:
         return DealNotLive(
             deal.id,
             phase=phase_of(deal, self._clock.now()),
@@ -202,20 +216,47 @@ class Checkouts:
         )
 
 
-def _agrees(view: CheckoutView, holds: dict[str, Hold]) -> bool:
+@dataclass(slots=True)
+class _Terms:
+    """A deal's terms as they were just read: what is remembered may be a second old."""
+
+    id: str
+    title: str
+    price_minor: int
+    currency: str
+    starts_at: datetime
+    ends_at: datetime
+    paused_at: datetime | None
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Self:
+        """The deal of a row of begin_checkout.sql."""
+        return cls(
+            id=row["deal_id"],
+            title=row["title"],
+            price_minor=row["price_minor"],
+            currency=row["deal_currency"],
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+            paused_at=row["paused_at"],
+        )
+
+
+def checkout_of(row: asyncpg.Record) -> CheckoutView:
+    """A checkout as its row has it."""
+    return CheckoutView(
+        id=row["id"],
+        user_id=row["user_id"],
+        lines=[CheckoutLine(**line) for line in orjson.loads(row["lines"])],
+        total=Money(row["total_minor"], row["currency"]),
+        expires_at=row["expires_at"],
+        superseded=row["superseded_at"] is not None,
+        holds={},
+    )
+
+
+def _agrees(view: CheckoutView, holds: Mapping[str, Hold]) -> bool:
     """Whether the holds are exactly what the checkout fixed, and frozen for it."""
     return {line.deal_id: line.quantity for line in view.lines} == {
         hold.deal_id: hold.units for hold in holds.values() if hold.checkout_id == view.id
     } and len(view.lines) == len(holds)
-
-
-def _with_holds(view: CheckoutView, holds: dict[str, Hold]) -> CheckoutView:
-    return CheckoutView(
-        id=view.id,
-        user_id=view.user_id,
-        lines=view.lines,
-        total=view.total,
-        expires_at=view.expires_at,
-        superseded=view.superseded,
-        holds={deal_id: line_of(hold) for deal_id, hold in holds.items()},
-    )

@@ -1,5 +1,7 @@
 """The first step of an order: its units are claimed at the gate, or left to Postgres alone."""
 
+import asyncio
+
 import structlog
 
 from inventory.errors import DealNotLive as GateNotLive
@@ -60,24 +62,33 @@ class Claiming:
         ]
 
     async def _claim_at_gate(self, checkout: CheckoutView) -> list[DraftLine]:
-        """Claim every line at its gate; a checkout of which a line is lost is given up."""
-        lines: list[DraftLine] = []
-        for line in sorted(checkout.lines, key=lambda line: line.deal_id):
-            try:
-                epoch = await self._claim_line(checkout, line.deal_id, line.quantity)
-            except GateHoldLapsed:
-                if lines:
-                    await self._abandonment.give_up(checkout)
-                raise HoldLapsed(line.deal_id) from None
-            except GateNotLive:
-                if lines:
-                    await self._abandonment.give_up(checkout)
-                now = self._clock.now()
-                raise await not_live(self._dealbook, line.deal_id, now=now) from None
-            lines.append(
-                DraftLine(line.deal_id, line.title, line.quantity, line.unit_price_minor, epoch)
-            )
-        return lines
+        """Claim every line at its gate, all at once; a checkout that lost a line is given up."""
+        lines = sorted(checkout.lines, key=lambda line: line.deal_id)
+        answers = await asyncio.gather(
+            *(self._claim_line(checkout, line.deal_id, line.quantity) for line in lines),
+            return_exceptions=True,
+        )
+        claimed: list[DraftLine] = []
+        refusals: list[tuple[str, BaseException]] = []
+        for line, epoch in zip(lines, answers, strict=True):
+            if isinstance(epoch, BaseException):
+                refusals.append((line.deal_id, epoch))
+            else:
+                claimed.append(
+                    DraftLine(line.deal_id, line.title, line.quantity, line.unit_price_minor, epoch)
+                )
+        if not refusals:
+            return claimed
+        # What is not understood stays as it is: a repeat may find the rest.
+        for _, error in refusals:
+            if not isinstance(error, (GateHoldLapsed, GateNotLive)):
+                raise error
+        if claimed:
+            await self._abandonment.give_up(checkout)
+        deal_id, error = refusals[0]
+        if isinstance(error, GateHoldLapsed):
+            raise HoldLapsed(deal_id)
+        raise await not_live(self._dealbook, deal_id, now=self._clock.now())
 
     async def _claim_line(self, checkout: CheckoutView, deal_id: str, units: int) -> int:
         """Claim one line; the epoch under which the gate confirmed it."""

@@ -9,6 +9,7 @@ import structlog
 from kit.money import Money
 from orders.decision import Capture, PaymentFacts
 from orders.errors import TryLater
+from orders.statements import sql
 from payments.errors import ProviderRefused
 from payments.gateway import Gateway, Intent, OpenIntent
 
@@ -44,22 +45,10 @@ class Intents:
         self._pool = pool
         self._gateway = gateway
 
-    async def open_quietly(self, user_id: str, order_id: str) -> None:
-        """Open the intent of an order that has just been placed; a job repeats what fails here."""
-        try:
-            row = await self._pool.fetchrow(
-                "SELECT number, total_minor, currency FROM orders WHERE user_id = $1 AND id = $2",
-                user_id,
-                order_id,
-            )
-            if row is not None:
-                total = Money(row["total_minor"], row["currency"])
-                await self.open(OrderKey(user_id, order_id, row["number"], total))
-        except Exception as error:  # noqa: BLE001 - nobody awaits this; the job repeats it
-            log.warning("intent_not_opened", order_id=order_id, error=repr(error))
-
-    async def open(self, order: OrderKey) -> None:
+    async def open(self, order: OrderKey) -> asyncpg.Record | None:
         """Open the order's intent. Repeating it is safe and finds the same intent (rule 7).
+
+        What is recorded of it now, with `order_status`; None where there is nothing to pay with.
 
         A provider that will never open it (the amount is none it takes) is asked for its list; if
         there is no intent, the refusal is written down, and the order can end without one.
@@ -80,7 +69,7 @@ class Intents:
             )
         except ProviderRefused as refusal:
             if await self._read_list(order):
-                return
+                return None
             log.error("intent_refused", order_id=order.order_id, code=refusal.code)  # noqa: TRY400 - the code says it all
             await self._pool.execute(
                 "UPDATE orders SET intent_refusal = $3 WHERE user_id = $1 AND id = $2",
@@ -88,8 +77,8 @@ class Intents:
                 order.order_id,
                 refusal.message,
             )
-        else:
-            await self.remember(order.user_id, order.order_id, [intent])
+            return None
+        return await self._remember(order.user_id, order.order_id, intent)
 
     async def ask(self, order: OrderKey, *, also: str | None = None) -> PaymentFacts:
         """The real state of every intent that is known of an order, and of one more if named."""
@@ -213,31 +202,21 @@ class Intents:
 
     async def remember(self, user_id: str, order_id: str, intents: Sequence[Intent]) -> None:
         """Write down what the provider said. What was refunded stays refunded."""
-        if not intents:
-            return
-        await self._pool.executemany(
-            "INSERT INTO payments (user_id, order_id, intent_id, status, amount_minor, currency,"
-            " client_secret, failure_message, created_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-            " ON CONFLICT (user_id, order_id, intent_id) DO UPDATE"
-            " SET status = excluded.status, failure_message = excluded.failure_message,"
-            " client_secret = coalesce(excluded.client_secret, payments.client_secret),"
-            " updated_at = now()"
-            " WHERE payments.status <> 'REFUNDED'",
-            [
-                (
-                    user_id,
-                    order_id,
-                    intent.id,
-                    intent.status,
-                    intent.amount_minor,
-                    intent.currency,
-                    intent.client_secret,
-                    intent.failure_message,
-                    intent.created_at,
-                )
-                for intent in intents
-            ],
+        for intent in intents:
+            await self._remember(user_id, order_id, intent)
+
+    async def _remember(self, user_id: str, order_id: str, intent: Intent) -> asyncpg.Record | None:
+        return await self._pool.fetchrow(
+            sql("remember_intent"),
+            user_id,
+            order_id,
+            intent.id,
+            intent.status,
+            intent.amount_minor,
+            intent.currency,
+            intent.client_secret,
+            intent.failure_message,
+            intent.created_at,
         )
 
 

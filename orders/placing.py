@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
@@ -9,15 +10,15 @@ import structlog
 from redis.exceptions import RedisError
 
 from inventory.carts import CartIndex
-from inventory.stock import Stock
 from kit.clock import Clock
 from kit.ids import is_id
 from kit.money import Money
 from kit.settings import Settings
 from notifications.announcements import Announcer
 from orders.abandonment import Abandonment
+from orders.archive import OrderView
 from orders.cart import check_key
-from orders.checkout import Checkouts, CheckoutView
+from orders.checkout import CheckoutView, checkout_of
 from orders.claiming import Claiming
 from orders.dealbook import DealBook
 from orders.drafts import (
@@ -41,17 +42,24 @@ from orders.errors import (
     SoldOut,
     TryLater,
 )
-from orders.intents import Intents
 from orders.liveness import not_live
+from orders.opening import Opening
 from orders.outage import Outage
+from orders.statements import sql
 from orders.writer import OrderWriter
 
 log = structlog.get_logger()
 
-# The buyer waits this long for the provider; then the intent is OPENING and a job takes over.
-INTENT_PATIENCE_SECONDS = 2.0
 # Each attempt follows a rebuild of a gate; three rebuilds within one request are a storm.
 MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An order that is durable, and what it is now where that is known without reading it."""
+
+    order_id: str
+    view: OrderView | None
 
 
 class Placing:
@@ -60,28 +68,24 @@ class Placing:
     def __init__(
         self,
         *,
-        checkouts: Checkouts,
-        stock: Stock,
         index: CartIndex,
         claiming: Claiming,
         outage: Outage,
         writer: OrderWriter,
         abandonment: Abandonment,
-        intents: Intents,
+        opening: Opening,
         dealbook: DealBook,
         pool: asyncpg.Pool,
         announcer: Announcer,
         clock: Clock,
         settings: Settings,
     ) -> None:
-        self._checkouts = checkouts
-        self._stock = stock
         self._index = index
         self._claiming = claiming
         self._outage = outage
         self._writer = writer
         self._abandonment = abandonment
-        self._intents = intents
+        self._opening = opening
         self._dealbook = dealbook
         self._pool = pool
         self._announcer = announcer
@@ -91,7 +95,16 @@ class Placing:
     async def place(
         self, user_id: str, *, checkout_id: str, key: str, expected_total: Money
     ) -> str:
-        """The id of the order of this checkout, durable when this returns.
+        """The id of the order of this checkout; see `order`."""
+        placed = await self.order(
+            user_id, checkout_id=checkout_id, key=key, expected_total=expected_total
+        )
+        return placed.order_id
+
+    async def order(
+        self, user_id: str, *, checkout_id: str, key: str, expected_total: Money
+    ) -> PlacedOrder:
+        """The order of this checkout, durable when this returns.
 
         May be repeated, with the same key or another: a checkout has one order.
 
@@ -105,47 +118,29 @@ class Placing:
         if not is_id("chk", checkout_id):
             raise NotFound("checkout")
         request_hash = _hash(checkout_id, expected_total)
-        known = await self._known(user_id, checkout_id, key, request_hash, expected_total)
-        if known is not None:
-            return known
-        checkout = await self._checkouts.find(user_id, checkout_id)
-        if checkout is None:
-            raise NotFound("checkout")
-        self._check(checkout, expected_total)
-        placed = await self._claim_and_write(checkout, key, request_hash)
-        if placed.fresh:
-            await self._leave_cart(checkout)
-            await self._open_intent(user_id, placed.order_id)
-        return placed.order_id
-
-    async def _known(
-        self,
-        user_id: str,
-        checkout_id: str,
-        key: str,
-        request_hash: bytes,
-        expected_total: Money,
-    ) -> str | None:
-        """The order that this key or this checkout led to before."""
-        row = await self._pool.fetchrow(
-            "SELECT request_hash, order_id FROM idempotency_keys WHERE user_id = $1 AND key = $2",
-            user_id,
-            key,
+        with self._writer.expecting():
+            # The cart is read before the claim: what another tab notes from here on stays in it.
+            found, cart = await asyncio.gather(
+                self._pool.fetchrow(sql("order_to_place"), user_id, key, checkout_id),
+                self._cart(user_id),
+            )
+            assert found is not None, "order_to_place.sql has always one row"
+            known = _known(found, request_hash, expected_total)
+            if known is not None:
+                return PlacedOrder(known, None)
+            if found["id"] is None:
+                raise NotFound("checkout")
+            checkout = checkout_of(found)
+            self._check(checkout, expected_total)
+            draft, placed = await self._claim_and_write(checkout, key, request_hash)
+        if not placed.fresh:
+            return PlacedOrder(placed.order_id, None)
+        _, view = await asyncio.gather(
+            self._leave_cart(checkout, cart), self._opening.attempt(draft)
         )
-        if row is not None:
-            if row["request_hash"] != request_hash:
-                raise IdempotencyKeyReused
-            return str(row["order_id"])
-        order = await self._pool.fetchrow(
-            "SELECT id, total_minor, currency FROM orders WHERE user_id = $1 AND checkout_id = $2"
-            " AND status <> 'ABANDONED'",
-            user_id,
-            checkout_id,
-        )
-        if order is None:
-            return None
-        _check_total(Money(order["total_minor"], order["currency"]), expected_total)
-        return str(order["id"])
+        await self._announcer.cart(user_id)
+        await self._announcer.order(user_id, draft.order_id)
+        return PlacedOrder(draft.order_id, view)
 
     def _check(self, checkout: CheckoutView, expected_total: Money) -> None:
         _check_total(checkout.total, expected_total)
@@ -154,7 +149,7 @@ class Placing:
 
     async def _claim_and_write(
         self, checkout: CheckoutView, key: str, request_hash: bytes
-    ) -> Placed:
+    ) -> tuple[Draft, Placed]:
         """Protocol rules 1 and 3: claim, then write on condition of the claim's epoch."""
         for _ in range(MOST_ATTEMPTS):
             draft = self._draft(checkout, await self._claiming.claim(checkout), key, request_hash)
@@ -162,7 +157,7 @@ class Placing:
             match outcome:
                 case Placed():
                     self._forget_epochs(draft)
-                    return outcome
+                    return draft, outcome
                 case GateMoved(deal_id=deal_id):
                     self._dealbook.drop(deal_id)
                     continue
@@ -202,29 +197,45 @@ class Placing:
             if line.epoch is None:
                 self._dealbook.drop(line.deal_id)
 
-    async def _leave_cart(self, checkout: CheckoutView) -> None:
-        """Ordered items leave the cart; what Redis does not hear of now it forgets by itself."""
+    async def _cart(self, user_id: str) -> dict[str, str]:
+        """The entries of the cart; none while Redis does not tell them."""
+        if self._outage.under_way:
+            return {}
+        try:
+            return await self._index.entries(user_id)
+        except (RedisError, OSError) as error:
+            log.warning("cart_not_read", user_id=user_id, error=repr(error))
+            return {}
+
+    async def _leave_cart(self, checkout: CheckoutView, cart: dict[str, str]) -> None:
+        """Ordered items leave the cart; what Redis does not hear of now it forgets by itself.
+
+        One that was noted again since `cart` was read stays: another tab may hold it by now.
+        """
         if self._outage.under_way:
             return
+        ordered = {
+            line.deal_id: cart[line.deal_id] for line in checkout.lines if line.deal_id in cart
+        }
         try:
-            entries = await self._index.entries(checkout.user_id)
-            ordered = [line.deal_id for line in checkout.lines if line.deal_id in entries]
-            # Another tab may hold the same deal again by now.
-            held = await self._stock.read_holds(checkout.user_id, ordered)
-            gone = {id_: entries[id_] for id_ in ordered if id_ not in held}
-            await self._index.forget(checkout.user_id, gone)
-            await self._index.clear_checkout(checkout.user_id, checkout.id)
+            await asyncio.gather(
+                self._index.forget(checkout.user_id, ordered),
+                self._index.clear_checkout(checkout.user_id, checkout.id),
+            )
         except (RedisError, OSError) as error:
             log.warning("cart_not_cleared", user_id=checkout.user_id, error=repr(error))
-        await self._announcer.cart(checkout.user_id)
 
-    async def _open_intent(self, user_id: str, order_id: str) -> None:
-        """Try to open the payment intent while the buyer waits; holds no database connection."""
-        opening = asyncio.create_task(
-            self._intents.open_quietly(user_id, order_id), name=f"open intent {order_id}"
-        )
-        await asyncio.wait({opening}, timeout=INTENT_PATIENCE_SECONDS)
-        await self._announcer.order(user_id, order_id)
+
+def _known(found: asyncpg.Record, request_hash: bytes, expected_total: Money) -> str | None:
+    """The order that this key or this checkout led to before."""
+    if found["request_hash"] is not None:
+        if found["request_hash"] != request_hash:
+            raise IdempotencyKeyReused
+        return str(found["key_order_id"])
+    if found["order_id"] is None:
+        return None
+    _check_total(Money(found["order_total_minor"], found["order_currency"]), expected_total)
+    return str(found["order_id"])
 
 
 def _check_total(total: Money, expected: Money) -> None:

@@ -63,6 +63,11 @@ class Gateway(Protocol):
         """The key that a storefront may know; with a client secret it can pay."""
         ...
 
+    @property
+    def wait_seconds(self) -> float:
+        """How long an intent that is asked for now has to wait for its turn at the provider."""
+        ...
+
     async def open_intent(self, request: OpenIntent) -> Intent:
         """Open the intent of an order, or find the one that an earlier call opened.
 

@@ -46,6 +46,11 @@ class StripeGateway:
         """The key that a storefront may know; with a client secret it can pay."""
         return self._publishable_key
 
+    @property
+    def wait_seconds(self) -> float:
+        """How long an intent that is asked for now has to wait for its turn in this process."""
+        return self._pace.wait_seconds
+
     async def open_intent(self, request: OpenIntent) -> Intent:
         """Open the intent of an order, or find the one that an earlier call opened.
 

@@ -227,13 +227,15 @@ class OrderMutation:
         """Place the viewer's order."""
         viewer = await info.context.viewer()
         await info.context.admit("order", buyer=viewer.user_id)
-        order_id = await info.context.resources.placing.place(
+        placed = await info.context.resources.placing.order(
             viewer.user_id,
             checkout_id=given.checkout_id,
             key=given.idempotency_key,
             expected_total=given.expected_total.amount(),
         )
-        return OrderPlaced(order=await _order_now(info, viewer.user_id, order_id))
+        if placed.view is not None:
+            return OrderPlaced(order=order_of(info, placed.view))
+        return OrderPlaced(order=await _order_now(info, viewer.user_id, placed.order_id))
 
     @mutation("Give an unpaid order back. CANCELLING until the provider has confirmed it.")
     async def cancel_order(

@@ -59,6 +59,7 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
                 min_size=2,
                 max_size=settings.postgres_pool,
                 command_timeout=STATEMENT_SECONDS,
+                reset=_leave_as_it_is,
             )
         )
         # A lifespan's context variable is invisible in request tasks, hence the global one.
@@ -86,3 +87,11 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
         passwords = Passwords()
         stack.callback(passwords.close)
         yield Connections(pool, redis, database, broadcast, gateway, announcer, writer, passwords)
+
+
+async def _leave_as_it_is(connection: asyncpg.Connection) -> None:
+    """Save the round trip in which asyncpg clears a session that is given back to the pool.
+
+    Nothing here changes a session: no SET, no session's advisory lock, no cursor outside of a
+    transaction. One that was left open has been rolled back by now, and listeners are forgotten.
+    """

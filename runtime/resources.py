@@ -38,6 +38,7 @@ from orders.gatekeeper import Gatekeeper
 from orders.handlers import JobHandlers
 from orders.intents import Intents
 from orders.late_money import LateMoney
+from orders.opening import Opening
 from orders.outage import Outage
 from orders.paging import Cursors
 from orders.placing import Placing
@@ -215,14 +216,12 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         ),
         checkouts=checkouts,
         placing=Placing(
-            checkouts=checkouts,
-            stock=stock,
             index=index,
             claiming=claiming,
             outage=outage,
             writer=connections.writer,
             abandonment=abandonment,
-            intents=intents,
+            opening=Opening(intents=intents, gateway=gateway),
             dealbook=dealbook,
             pool=pool,
             announcer=announcer,

@@ -25,6 +25,7 @@ class Provider:
     sent_back: Refund | None = None
     paid_minor: int = 1_500
     publishable_key: str = "pk"
+    wait_seconds: float = 0.0
 
     async def open_intent(self, request: OpenIntent) -> Intent:
         del request

@@ -24,6 +24,7 @@ from orders.errors import (
 )
 from orders.gatekeeper import Gatekeeper
 from orders.intents import Intents
+from orders.opening import Opening
 from orders.outage import Outage
 from orders.placing import Placing
 from orders.writer import OrderWriter
@@ -45,8 +46,6 @@ async def cut_off(shop: Shop, *, orders_per_second: float = 1_000) -> AsyncItera
         outage = Outage(stock, orders_per_second=orders_per_second)
         writer = await stack.enter_async_context(OrderWriter(resources.pool))
         placing = Placing(
-            checkouts=resources.checkouts,
-            stock=stock,
             index=CartIndex(redis),
             claiming=Claiming(
                 stock=stock,
@@ -64,7 +63,10 @@ async def cut_off(shop: Shop, *, orders_per_second: float = 1_000) -> AsyncItera
             outage=outage,
             writer=writer,
             abandonment=resources.abandonment,
-            intents=Intents(pool=resources.pool, gateway=resources.gateway),
+            opening=Opening(
+                intents=Intents(pool=resources.pool, gateway=resources.gateway),
+                gateway=resources.gateway,
+            ),
             dealbook=resources.dealbook,
             pool=resources.pool,
             announcer=resources.announcer,

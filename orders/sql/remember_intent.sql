@@ -1,0 +1,13 @@
+-- Write down what the provider said of an intent; what was refunded stays refunded, and is not returned.
+-- Answers what is recorded now, and where its order is.
+-- $1 text user, $2 text order, $3 text intent, $4 text status, $5 bigint amount, $6 text currency, $7 text client secret,
+-- $8 text failure message, $9 timestamptz when it was created
+INSERT INTO payments AS p (user_id, order_id, intent_id, status, amount_minor, currency, client_secret, failure_message,
+                           created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (user_id, order_id, intent_id) DO UPDATE
+   SET status = excluded.status, failure_message = excluded.failure_message,
+       client_secret = coalesce(excluded.client_secret, p.client_secret), updated_at = now()
+ WHERE p.status <> 'REFUNDED'
+RETURNING status, intent_id, client_secret, failure_message,
+          (SELECT o.status FROM orders o WHERE o.user_id = $1 AND o.id = $2) AS order_status
