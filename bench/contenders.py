@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.static_site import static_site
 from runtime.child import Child
 from runtime.logs import last_words
 from runtime.ports import free_port
@@ -23,6 +24,10 @@ OURS: Final = "ours"
 RAW: Final = "raw"
 GRAPHQL_WS: Final = "graphql-ws"
 STRAWBERRY: Final = "Strawberry"
+RAW_POST: Final = "raw POST"
+MERCURIUS: Final = "Mercurius JIT"
+YOGA: Final = "Yoga + cache"
+NGINX: Final = "nginx"
 
 _READY_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.05
@@ -63,15 +68,23 @@ class Contender:
 
     def page(self, path: str, *, post: bool = False) -> str | None:
         """What it answers to one request; None when it does not answer 200."""
+        return self.ask(path, b"" if post else None)
+
+    def ask(self, path: str, body: bytes | None, *, token: str = "") -> str | None:
+        """The same with a body of JSON, and for the buyer of a token; without one, a GET."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", method="POST" if post else "GET"
+            f"http://127.0.0.1:{self.port}{path}",
+            data=body,
+            headers={"Content-Type": "application/json"},
         )
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
         try:
             with urllib.request.urlopen(request, timeout=_COLLECT_SECONDS) as answer:  # noqa: S310
-                body: bytes = answer.read()
+                told: bytes = answer.read()
         except (urllib.error.URLError, OSError):
             return None
-        return body.decode()
+        return told.decode()
 
     def counted(self, name: str) -> float:
         """One of our own counters, all its labels together.
@@ -96,9 +109,9 @@ class Contender:
 def start(name: str, *, folder: Path, environment: Mapping[str, str]) -> Contender:
     """Start a contender and wait until it serves; whoever calls stops it."""
     port = free_port()
-    log = folder / f"{name.lower()}-{port}.log"
+    log = folder / f"{name.lower().replace(' ', '-')}-{port}.log"
     child = Child(
-        _command(name, port),
+        _command(name, port, folder),
         folder=folder,
         log=log,
         stop_signal=signal.SIGTERM,
@@ -113,20 +126,32 @@ def start(name: str, *, folder: Path, environment: Mapping[str, str]) -> Contend
     return contender
 
 
-def _command(name: str, port: int) -> list[str]:
+def _command(name: str, port: int, folder: Path) -> list[str]:
     match name:
         case "ours":
             return [sys.executable, "-m", "runtime", "serve", "--port", str(port)]
         case "graphql-ws":
-            node = shutil.which("node")
-            assert node is not None, "require_node comes first"
-            return [node, "--expose-gc", str(PEERS / "graphql_ws.mjs"), str(port)]
+            return _node("graphql_ws.mjs", port)
+        case "Mercurius JIT":
+            return _node("mercurius.mjs", port)
+        case "Yoga + cache":
+            return _node("yoga.mjs", port)
         case "Strawberry":
             return [sys.executable, str(PEERS / "strawberry_app.py"), str(port)]
         case "raw":
             return [sys.executable, str(PEERS / "raw_app.py"), str(port)]
+        case "raw POST":
+            return [sys.executable, str(PEERS / "raw_app.py"), str(port), "echo"]
+        case "nginx":
+            return static_site(folder, port)
         case _:
             raise AssertionError(f"nobody is called {name}")
+
+
+def _node(script: str, port: int) -> list[str]:
+    node = shutil.which("node")
+    assert node is not None, "require_node comes first"
+    return [node, "--expose-gc", str(PEERS / script), str(port)]
 
 
 def require_node() -> None:

@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -11,9 +13,17 @@ from typing import Final
 import orjson
 
 from bench.contenders import PEERS
+from bench.programs import find
 
 _ROOT: Final = Path(__file__).parents[1]
-_PACKAGES: Final = ("strawberry-graphql", "uvicorn", "uvloop", "websockets", "starlette", "redis")
+_PACKAGES: Final = (
+    "strawberry-graphql", "uvicorn", "uvloop", "httptools", "websockets", "starlette", "redis",
+    "orjson",
+)  # fmt: skip
+# How each program tells its version, on whichever of its outputs.
+_PROGRAMS: Final = {
+    "wrk": "-v", "nginx": "-v", "redis-benchmark": "--version", "pgbench": "--version",
+}  # fmt: skip
 
 
 def machine() -> dict[str, str]:
@@ -32,14 +42,18 @@ def machine() -> dict[str, str]:
     }
 
 
-def versions(*, peers: bool) -> dict[str, str]:
-    """Of all that was measured."""
+def versions(programs: Iterable[str], *, peers: bool) -> dict[str, str]:
+    """Of all that was measured, and of the programs that measured it."""
     told = {"Python": platform.python_version()}
     told.update({name: version(name) for name in _PACKAGES})
     if peers:
         pinned = orjson.loads((PEERS / "package.json").read_bytes())["dependencies"]
         told["Node.js"] = _said("node", "--version").lstrip("v")
         told.update({name: str(number) for name, number in pinned.items()})
+    for program in sorted(set(programs)):
+        words = _said(find(program), _PROGRAMS[program])
+        number = re.search(r"\d+\.[\d.]+", words)
+        told[program] = number[0] if number else words
     return told
 
 
@@ -55,6 +69,11 @@ def _said(program: str, *words: str) -> str:
     if found is None:
         return ""
     done = subprocess.run(  # noqa: S603 - our own command, no shell
-        [found, *words], cwd=_ROOT, capture_output=True, text=True, check=False
+        [found, *words],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     return done.stdout.strip()

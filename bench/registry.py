@@ -4,11 +4,21 @@ from typing import Final
 
 from bench.fanout.findings import UNSAID as FANOUT_UNSAID
 from bench.fanout.measure import measure as measure_fanout
+from bench.hot_list.findings import UNSAID as HOT_LIST_UNSAID
+from bench.hot_list.measure import measure as measure_hot_list
 from bench.memory.findings import UNSAID as MEMORY_UNSAID
 from bench.memory.measure import measure as measure_memory
 from bench.workload import Workload
 
 WORKLOADS: Final = (
+    Workload(
+        name="W1",
+        title="a hot list of deals",
+        measure=measure_hot_list,
+        unsaid=HOT_LIST_UNSAID,
+        needs=("wrk",),
+        peers_need=("nginx",),
+    ),
     Workload(
         name="W5",
         title="fan-out to sockets",

@@ -40,11 +40,11 @@ def run(
     Raises:
         CannotStart: something that is needed is missing.
     """
-    _require(workloads, options)
+    programs = _require(workloads, options)
     began = time.monotonic()
     findings = Findings(
         machine=machine(),
-        versions=versions(peers=options.peers),
+        versions=versions(programs, peers=options.peers),
         command=command,
         commit=commit(),
         date=datetime.now(UTC).date().isoformat(),
@@ -64,18 +64,22 @@ def run(
     return findings, page
 
 
-def _require(workloads: Sequence[Workload], options: Options) -> None:
+def _require(workloads: Sequence[Workload], options: Options) -> list[str]:
+    """The programs that will be run; all of them are there."""
     if options.peers:
         require_node()
-    for workload in workloads:
-        require(workload.needs)
-        if options.peers:
-            require(workload.peers_need)
+    programs = [
+        program
+        for workload in workloads
+        for program in (*workload.needs, *(workload.peers_need if options.peers else ()))
+    ]
+    require(programs)
     if (most := allow_files()) < options.sockets + SPARE_FILES:
         raise CannotStart(
             f"A process may have {most} files open, which is too few for {options.sockets} sockets:"
             " raise it with ulimit -n, or ask for fewer with --sockets."
         )
+    return programs
 
 
 def _measure(workload: Workload, stage: Stage, options: Options, findings: Findings) -> None:

@@ -5,6 +5,8 @@ import contextlib
 import os
 import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.assistant import Assistant
+from bench.commands import Commands
 from bench.contenders import Contender, start
 from models.stores import migrate_mongo, migrate_postgres
 from runtime.embedded import EmbeddedStores
@@ -85,8 +88,36 @@ class Stage:
                 "change", deals=[deal], per_second=per_second, seconds=seconds, each=True
             )
         return self.events.ask(
-            "post", port=contender.port, deal=deal, per_second=per_second, seconds=seconds
+            "post", port=contender.port, deals=[deal], per_second=per_second, seconds=seconds
         )
+
+    def another(self) -> Assistant:
+        """A second process that makes changes, while the first does."""
+        return Assistant("bench.events", environment=self.environment)
+
+    def buyers(self, count: int) -> Path:
+        """The file with the tokens of so many buyers with live sessions; the same each time."""
+        tokens = self.folder / f"tokens-{count}.txt"
+        if not tokens.exists():
+            self.tell(f"seeding {count:,} buyers")
+            subprocess.run(  # noqa: S603 - our own command, no shell
+                [sys.executable, "-m", "runtime", "seed", "--buyers", str(count),
+                 "--tokens", str(tokens)],
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )  # fmt: skip
+        return tokens
+
+    def commands(self) -> Commands:
+        """What Redis has done so far."""
+        return Commands.of(self.environment["FLASHSALE_REDIS_URL"])
+
+    def file(self, name: str, content: bytes) -> Path:
+        """A file for a load generator to read."""
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
 
 
 @contextmanager
@@ -105,7 +136,7 @@ def open_stage(*, deals: int, tell: Callable[[str], None]) -> Iterator[Stage]:
             "PYTHONPATH": str(_ROOT),
         }
         events = stack.enter_context(Assistant("bench.events", environment=environment))
-        opened = events.ask("open", deals=deals)["deals"]
+        opened = events.ask("open", deals=deals, products=deals, hours=4)["deals"]
         yield Stage(folder, environment, events, opened, tell)
 
 

@@ -1,4 +1,8 @@
-"""Reference: a bare ASGI application that sends one prebuilt text to each socket; no GraphQL."""
+"""Reference: a bare ASGI application that sends prebuilt bytes; no GraphQL.
+
+To each socket one text, to each POST to /graphql one body: at once, or with the word "echo" on the
+command line when it has read what was posted.
+"""
 
 import gc
 import sys
@@ -6,12 +10,15 @@ from typing import Final
 
 import orjson
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 PROTOCOL: Final = "graphql-transport-ws"
 
 latest: dict[str, str] = {}
 senders: dict[str, set[Send]] = {}
+reads: bool = "echo" in sys.argv
+start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+answer: Message = {"type": "http.response.body", "body": b""}
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -19,6 +26,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     match scope["type"]:
         case "lifespan":
             await _live(receive, send)
+        case "http" if scope["path"] == "/graphql":
+            if reads:
+                while (await receive()).get("more_body"):
+                    pass
+            await send(start)
+            await send(answer)
         case "http":
             await _take(scope["path"], receive, send)
         case _:
@@ -32,13 +45,28 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 async def _take(path: str, receive: Receive, send: Send) -> None:
-    body = (await receive()).get("body", b"")
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
     if path == "/publish":
         await _publish(body)
+    elif path == "/load":
+        _load(body)
     elif path == "/collect":
         gc.collect()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"ok"})
+
+
+def _load(body: bytes) -> None:
+    """What /graphql answers from now on."""
+    answer["body"] = body
+    start["headers"] = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
 
 
 async def _publish(body: bytes) -> None:
@@ -75,6 +103,8 @@ if __name__ == "__main__":
         loop="uvloop",
         http="httptools",
         ws_per_message_deflate=False,
+        access_log=False,
+        server_header=False,
         log_level="error",
         backlog=4096,
     )

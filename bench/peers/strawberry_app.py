@@ -1,7 +1,6 @@
-"""Peer: Strawberry's own GraphQL application on stock uvicorn, with a plain asyncio source."""
+"""Peer: Strawberry's own GraphQL application on stock uvicorn, everything from memory."""
 
 import asyncio
-import enum
 import gc
 import sys
 from collections.abc import AsyncGenerator
@@ -14,43 +13,33 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from strawberry.asgi import GraphQL
+from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
-
-@strawberry.enum
-class StockLevel(enum.Enum):
-    """How much is left."""
-
-    AVAILABLE = "AVAILABLE"
-    LOW = "LOW"
-    SOLD_OUT = "SOLD_OUT"
-
-
-@strawberry.type
-class Stock:
-    """The same fields as ours."""
-
-    id: strawberry.ID
-    deal_id: strawberry.ID
-    allotment: int
-    available: int
-    held: int
-    sold: int
-    level: StockLevel
-    epoch: int
-    version: int
-    as_of: str
-
+from bench.peers.strawberry_deals import DealConnection, DealPhase, DealSort, Stock
 
 latest: dict[str, Stock] = {}
 readers: dict[str, set[asyncio.Queue[Stock]]] = {}
 
 
+lists: list[DealConnection] = []
+stocks: dict[str, Stock] = {}
+
+
 @strawberry.type
 class Query:
-    """There has to be one."""
+    """The deal list."""
 
-    healthy: bool = True
+    @strawberry.field
+    def deals(
+        self,
+        phase: DealPhase = DealPhase.LIVE,
+        sort: DealSort = DealSort.ENDING_SOON,
+        first: int = 20,
+    ) -> DealConnection:
+        """The list that was loaded: whatever is asked for, it is this."""
+        del phase, sort, first
+        return lists[-1]
 
 
 @strawberry.type
@@ -76,21 +65,20 @@ class Subscription:
 async def publish(request: Request) -> PlainTextResponse:
     """Tell everybody one event."""
     told = orjson.loads(await request.body())
-    stock = Stock(
-        id=told["id"],
-        deal_id=told["dealId"],
-        allotment=told["allotment"],
-        available=told["available"],
-        held=told["held"],
-        sold=told["sold"],
-        level=StockLevel(told["level"]),
-        epoch=told["epoch"],
-        version=told["version"],
-        as_of=told["asOf"],
-    )
+    stock = Stock.of(told)
+    if told["dealId"] in stocks:
+        vars(stocks[told["dealId"]]).update(vars(stock))
     latest[stock.deal_id] = stock
     for queue in readers.get(stock.deal_id, ()):
         queue.put_nowait(stock)
+    return PlainTextResponse("ok")
+
+
+async def load(request: Request) -> PlainTextResponse:
+    """Take the list as ours answered it."""
+    lists[:] = [DealConnection.of(orjson.loads(await request.body()))]
+    stocks.clear()
+    stocks.update({deal.id: deal.stock for deal in lists[-1].nodes})
     return PlainTextResponse("ok")
 
 
@@ -105,13 +93,17 @@ async def healthz(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
-schema = strawberry.Schema(query=Query, subscription=Subscription)
+schema = strawberry.Schema(
+    query=Query, subscription=Subscription, extensions=[ParserCache, ValidationCache]
+)
 door = GraphQL[None, None](schema, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
 app = Starlette(
     routes=[
         Route("/publish", publish, methods=["POST"]),
+        Route("/load", load, methods=["POST"]),
         Route("/collect", collect, methods=["POST"]),
         Route("/healthz", healthz),
+        Route("/graphql", door, methods=["POST"]),
         WebSocketRoute("/graphql", door),
     ]
 )
@@ -124,6 +116,7 @@ if __name__ == "__main__":
         loop="uvloop",
         http="httptools",
         ws_per_message_deflate=False,
+        access_log=False,
         log_level="error",
         backlog=4096,
     )

@@ -1,0 +1,1 @@
+"""W1: the list that everybody looks at."""
