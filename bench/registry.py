@@ -4,6 +4,8 @@ from typing import Final
 
 from bench.fanout.findings import UNSAID as FANOUT_UNSAID
 from bench.fanout.measure import measure as measure_fanout
+from bench.headline.findings import UNSAID as HEADLINE_UNSAID
+from bench.headline.measure import measure as measure_headline
 from bench.hot_list.findings import UNSAID as HOT_LIST_UNSAID
 from bench.hot_list.measure import measure as measure_hot_list
 from bench.memory.findings import UNSAID as MEMORY_UNSAID
@@ -18,6 +20,12 @@ WORKLOADS: Final = (
         unsaid=HOT_LIST_UNSAID,
         needs=("wrk",),
         peers_need=("nginx",),
+    ),
+    Workload(
+        name="W2",
+        title="the design document's load, with a surge",
+        measure=measure_headline,
+        unsaid=HEADLINE_UNSAID,
     ),
     Workload(
         name="W5",
