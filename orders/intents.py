@@ -78,7 +78,8 @@ class Intents:
                 refusal.message,
             )
             return None
-        return await self._remember(order.user_id, order.order_id, intent)
+        # Lost with a crash of Postgres it is found again by the same key, so no flush is awaited.
+        return await self._remember(order.user_id, order.order_id, intent, durable=False)
 
     async def ask(self, order: OrderKey, *, also: str | None = None) -> PaymentFacts:
         """The real state of every intent that is known of an order, and of one more if named."""
@@ -203,9 +204,11 @@ class Intents:
     async def remember(self, user_id: str, order_id: str, intents: Sequence[Intent]) -> None:
         """Write down what the provider said. What was refunded stays refunded."""
         for intent in intents:
-            await self._remember(user_id, order_id, intent)
+            await self._remember(user_id, order_id, intent, durable=True)
 
-    async def _remember(self, user_id: str, order_id: str, intent: Intent) -> asyncpg.Record | None:
+    async def _remember(
+        self, user_id: str, order_id: str, intent: Intent, *, durable: bool
+    ) -> asyncpg.Record | None:
         return await self._pool.fetchrow(
             sql("remember_intent"),
             user_id,
@@ -217,6 +220,7 @@ class Intents:
             intent.client_secret,
             intent.failure_message,
             intent.created_at,
+            durable,
         )
 
 

@@ -1,10 +1,14 @@
 -- Write down what the provider said of an intent; what was refunded stays refunded, and is not returned.
--- Answers what is recorded now, and where its order is.
+-- Answers what is recorded now, and where its order is. Where the row is not awaited, a crash of Postgres may lose it:
+-- the provider tells it again, to whoever opens the intent with the same key.
 -- $1 text user, $2 text order, $3 text intent, $4 text status, $5 bigint amount, $6 text currency, $7 text client secret,
--- $8 text failure message, $9 timestamptz when it was created
+-- $8 text failure message, $9 timestamptz when it was created, $10 boolean  await that it is on disk
 INSERT INTO payments AS p (user_id, order_id, intent_id, status, amount_minor, currency, client_secret, failure_message,
                            created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+  FROM (SELECT set_config('synchronous_commit',
+                          CASE WHEN $10::boolean THEN current_setting('synchronous_commit') ELSE 'off' END, true)) AS commit
+ WHERE commit IS NOT NULL
     ON CONFLICT (user_id, order_id, intent_id) DO UPDATE
    SET status = excluded.status, failure_message = excluded.failure_message,
        client_secret = coalesce(excluded.client_secret, p.client_secret), updated_at = now()

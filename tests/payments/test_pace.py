@@ -39,3 +39,19 @@ async def test_who_gives_up_uses_no_turn() -> None:
     assert all(isinstance(outcome, TimeoutError) for outcome in gave_up)
     await pace.wait()
     assert loop.time() - started == pytest.approx(0.25, abs=0.2)
+
+
+async def test_it_tells_how_long_who_comes_now_would_wait() -> None:
+    pace = Pace(10)
+    assert pace.wait_seconds == 0
+    await pace.wait()
+    assert pace.wait_seconds == pytest.approx(0.1, abs=0.05)
+    waiting = [asyncio.create_task(pace.wait()) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert pace.wait_seconds == pytest.approx(2.1, abs=0.05)
+    for task in waiting[5:]:
+        task.cancel()
+    await asyncio.wait(waiting[5:])
+    assert pace.wait_seconds == pytest.approx(0.6, abs=0.05)
+    for task in waiting[:5]:
+        task.cancel()
