@@ -17,6 +17,11 @@ class Figures:
     window_ms: int
     per_second: float
 
+    @property
+    def packed(self) -> str:
+        """As scripts take them."""
+        return f"{self.burst}|{self.window_ms}|{self.per_second!r}"
+
 
 def figures_of(limits: Limits) -> dict[tuple[Scope, Kind], Figures]:
     """The figures of each scope: strict for a buyer, loose for an address that many may share."""

@@ -95,9 +95,7 @@ class CartIndex:
 
         What stands beside each is only good for `forget`.
         """
-        entries = cast("dict[str, str]", await self._redis.hgetall(cart_key(user_id)))
-        entries.pop(_CHECKOUT, None)
-        return dict(sorted(entries.items(), key=lambda entry: int(entry[1].partition("|")[0])))
+        return ordered(cast("dict[str, str]", await self._redis.hgetall(cart_key(user_id))))
 
     async def open_checkout(self, user_id: str) -> str | None:
         """The checkout that changing the cart would supersede."""
@@ -128,3 +126,9 @@ class CartIndex:
     async def clear_checkout(self, user_id: str, checkout_id: str) -> None:
         """Forget the open checkout, if it still is this one. May be repeated."""
         await self._scripts.run(Call("cart_clear_checkout", (cart_key(user_id),), (checkout_id,)))
+
+
+def ordered(cart: dict[str, str]) -> dict[str, str]:
+    """The deals of a cart in order of adding, from all that is kept of it."""
+    cart.pop(_CHECKOUT, None)
+    return dict(sorted(cart.items(), key=lambda entry: int(entry[1].partition("|")[0])))

@@ -29,9 +29,11 @@ _TOKEN_BYTES = 9
 class Gate:
     """Runs scripts at the gates of deals, and turns what they refuse into errors."""
 
-    def __init__(self, redis: Redis, *, longest_hold: timedelta) -> None:
+    def __init__(
+        self, redis: Redis, *, longest_hold: timedelta, scripts: Scripts | None = None
+    ) -> None:
         self._redis = redis
-        self._scripts = Scripts(redis)
+        self._scripts = scripts or Scripts(redis)
         self._longest_hold = longest_hold
 
     async def _run(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from inventory.answers import Answer, Hold, HoldAnswer, hold_of, unpack_hold
 from inventory.gate import Gate, refusal, token, whole_ms
@@ -48,7 +48,7 @@ class Holds(Gate):
         )
         match answer.word:
             case "CHANGED" | "UNCHANGED" as word:
-                return _told(keys, buyer_id, answer, changed=word == "CHANGED")
+                return told_hold(keys, buyer_id, answer.rest, answer, changed=word == "CHANGED")
             case "STALE_EPOCH" | "NOT_LIVE" | "OVER_LIMIT" | "SOLD_OUT":
                 raise refusal(keys, answer)
             case word:
@@ -74,7 +74,7 @@ class Holds(Gate):
         )
         match answer.word:
             case "CHANGED" | "UNCHANGED" as word:
-                return _told(keys, buyer_id, answer, changed=word == "CHANGED")
+                return told_hold(keys, buyer_id, answer.rest, answer, changed=word == "CHANGED")
             case "STALE_EPOCH":
                 raise refusal(keys, answer)
             case word:
@@ -101,7 +101,7 @@ class Holds(Gate):
         )
         match answer.word:
             case "FROZEN":
-                return _told(keys, buyer_id, answer, changed=True)
+                return told_hold(keys, buyer_id, answer.rest, answer, changed=True)
             case "STALE_EPOCH" | "NOT_LIVE" | "LAPSED":
                 raise refusal(keys, answer)
             case word:
@@ -176,6 +176,10 @@ def _read_hold(deal_id: str, buyer_id: str, field: str | Exception | None) -> Ho
         return None
 
 
-def _told(keys: DealKeys, buyer_id: str, answer: Answer, *, changed: bool) -> HoldAnswer:
-    hold = hold_of(keys.deal_id, buyer_id, *answer.rest)
-    return HoldAnswer(answer.counters, hold, answer.lapsed, changed)
+def told_hold(
+    keys: DealKeys, buyer_id: str, hold: Sequence[Any], answer: Answer, *, changed: bool
+) -> HoldAnswer:
+    """What a script told that answers with a buyer's hold: units, state, deadline ms, checkout."""
+    return HoldAnswer(
+        answer.counters, hold_of(keys.deal_id, buyer_id, *hold), answer.lapsed, changed
+    )

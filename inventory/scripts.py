@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-_FOLDER = Path(__file__).parent / "lua"
-_WITH = re.compile(r"^-- with: (.+)$", re.MULTILINE)
+from kit.lua import assemble
+
+FOLDER = Path(__file__).parent / "lua"
 _RUN_ID = "@RUN_ID@"
 # A server that restarts between two answers is caught by asking twice; three times is an outage.
 _MOST_LOADS = 3
@@ -30,7 +31,7 @@ _OF_CONTENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One run of a script: its name, its keys of one hash tag, and its arguments."""
+    """One run of a script: its name, its keys, of one hash tag on a cluster, and its arguments."""
 
     script: str
     keys: Sequence[str]
@@ -38,16 +39,16 @@ class Call:
 
 
 class Scripts:
-    """The scripts of inventory/lua on one Redis.
+    """The scripts of inventory/lua on one Redis, or those that are given.
 
     Each loaded text carries the run id of the server it was loaded into. A restarted or failed-over
     server does not know the scripts, so its new run id is asked for before it runs one, and every
     gate that an earlier life wrote answers as stale (protocol rule 12).
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, texts: Mapping[str, str] | None = None) -> None:
         self._redis = redis
-        self._texts = read_texts()
+        self._texts = read_texts() if texts is None else texts
         self._shas: dict[str, str] = {}
         self._loading = asyncio.Lock()
 
@@ -123,13 +124,6 @@ def is_unreadable(error: Exception) -> bool:
     return isinstance(error, ResponseError) and _OF_CONTENT.match(str(error)) is not None
 
 
-def read_texts() -> dict[str, str]:
-    """Every script by name, with the shared parts that its header asks for after its shebang."""
-    parts = {path.stem: path.read_text() for path in (_FOLDER / "shared").glob("*.lua")}
-    texts = {}
-    for path in sorted(_FOLDER.glob("*.lua")):
-        shebang, _, body = path.read_text().partition("\n")
-        wanted = _WITH.search(body)
-        shared = [parts[name] for name in wanted.group(1).split(", ")] if wanted else []
-        texts[path.stem] = "\n".join([shebang, *shared, body])
-    return texts
+def read_texts(folder: Path = FOLDER, *, parts_from: Sequence[Path] = ()) -> dict[str, str]:
+    """Every script of a folder by name, with shared parts of ours and of these other folders."""
+    return assemble(folder, (FOLDER / "shared", *parts_from))

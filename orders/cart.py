@@ -1,37 +1,26 @@
 """The cart: what a buyer holds, changed at the gate and nowhere else."""
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
-import structlog
-from redis.exceptions import RedisError
-
-from inventory.carts import CartIndex, Noted
-from inventory.errors import CartFull, KeyReused
-from inventory.errors import DealNotLive as GateNotLive
-from inventory.errors import PurchaseLimitReached as GateLimitReached
-from inventory.errors import SoldOut as GateSoldOut
-from inventory.stock import Counters, Hold, HoldAnswer, HoldState, Stock
+from admission.limiter import Limiter, Subject
+from inventory.carts import CartIndex
+from inventory.stock import Hold, HoldAnswer, HoldState, Stock
 from kit.clock import Clock, from_ms
 from kit.ids import is_id, new_id
 from kit.settings import Settings
-from notifications.announcements import Announcer
+from models.records import Deal
+from orders.adding import Adding
+from orders.at_once import Addition, Mode
 from orders.dealbook import DealBook
-from orders.errors import (
-    IdempotencyKeyReused,
-    InvalidInput,
-    NotFound,
-    PurchaseLimitReached,
-    Refusal,
-    SoldOut,
-)
+from orders.errors import InvalidInput, NotFound, Refusal, SoldOut
 from orders.gatekeeper import Gatekeeper
-from orders.liveness import not_live
-from orders.supersession import Supersession
-
-log = structlog.get_logger()
+from orders.liveness import not_live_by
+from orders.phases import phase_of
+from orders.sold_out import SoldOutBoard
 
 # A client that repeats an addToCart does so within the day.
 KEY_LIFE = timedelta(hours=24)
@@ -64,73 +53,103 @@ class Carts:
         *,
         stock: Stock,
         index: CartIndex,
+        adding: Adding,
+        limiter: Limiter,
+        sold_out: SoldOutBoard,
         gatekeeper: Gatekeeper,
         dealbook: DealBook,
-        supersession: Supersession,
-        announcer: Announcer,
         clock: Clock,
         settings: Settings,
     ) -> None:
         self._stock = stock
         self._index = index
+        self._adding = adding
+        self._limiter = limiter
+        self._sold_out = sold_out
         self._gatekeeper = gatekeeper
         self._dealbook = dealbook
-        self._supersession = supersession
-        self._announcer = announcer
         self._clock = clock
         self._hold_for = timedelta(seconds=settings.hold_seconds)
 
-    async def add(self, user_id: str, *, deal_id: str, quantity: int, key: str | None) -> CartView:
+    async def add(
+        self,
+        user_id: str,
+        *,
+        deal_id: str,
+        quantity: int,
+        key: str | None,
+        address: str | None = None,
+    ) -> CartView:
         """Hold `quantity` more units of a deal. With a key it may be repeated: one effect.
 
-        A refusal leaves nothing behind, so the same key may try again.
+        An attempt of the buyer and of the address is counted, where there is one. A refusal leaves
+        nothing behind, so the same key may try again.
 
         Raises:
-            InvalidInput, NotFound, IdempotencyKeyReused, SoldOut, PurchaseLimitReached,
-            DealNotLive: nothing was written.
+            RateLimited, InvalidInput, NotFound, IdempotencyKeyReused, SoldOut,
+            PurchaseLimitReached, DealNotLive: nothing was written.
             TryLater, redis.RedisError: the outcome is unknown; repeat with the same key.
         """
-        if quantity < 1:
-            raise InvalidInput("quantity", "The quantity must be at least 1.")
-        if key is not None:
-            check_key(key)
-        await self._known_deal(deal_id)
-        noted = await self._note(user_id, deal_id, key=key, fingerprint=f"{deal_id}:{quantity}")
-        if noted.state == "DONE":
-            return await self.read(user_id)
-        view = await self._change(user_id, deal_id, quantity, "add", noted, key=key)
-        if key is not None:
-            await self._index.finish_key(user_id, key)
-        return view
+        subjects = self._subjects(user_id, address)
+        try:
+            if quantity < 1:
+                raise InvalidInput("quantity", "The quantity must be at least 1.")
+            if key is not None:
+                check_key(key)
+            deal = await self._known_deal(deal_id)
+        except Refusal:
+            await self._limiter.admit_all(subjects)
+            raise
+        if key is None and self._sold_out.is_sold_out(deal_id, epoch=deal.epoch):
+            if self._sold_out.takes_turn(deal_id):
+                await self._gatekeeper.look(deal_id)
+            if self._sold_out.is_sold_out(deal_id, epoch=deal.epoch):
+                raise self._refused_from_memory(deal, subjects)
+        return await self._put(user_id, deal_id, quantity, "add", key, subjects)
 
-    async def change(self, user_id: str, *, deal_id: str, quantity: int) -> CartView:
+    async def change(
+        self, user_id: str, *, deal_id: str, quantity: int, address: str | None = None
+    ) -> CartView:
         """Make the buyer's hold on a deal `quantity` units; 0 removes it. May be repeated.
 
+        Attempts are counted as by `add`.
+
         Raises:
-            InvalidInput, NotFound, SoldOut, PurchaseLimitReached, DealNotLive: nothing was written.
+            RateLimited, InvalidInput, NotFound, SoldOut, PurchaseLimitReached, DealNotLive: nothing
+            was written.
             TryLater, redis.RedisError: the outcome is unknown; repeat.
         """
-        if quantity < 0:
-            raise InvalidInput("quantity", "The quantity must be at least 0.")
+        subjects = self._subjects(user_id, address)
         if quantity == 0:
-            return await self.remove(user_id, deal_id=deal_id)
-        await self._known_deal(deal_id)
-        noted = await self._note(user_id, deal_id)
-        return await self._change(user_id, deal_id, quantity, "set", noted)
+            return await self.remove(user_id, deal_id=deal_id, address=address)
+        try:
+            if quantity < 0:
+                raise InvalidInput("quantity", "The quantity must be at least 0.")
+            await self._known_deal(deal_id)
+        except Refusal:
+            await self._limiter.admit_all(subjects)
+            raise
+        return await self._put(user_id, deal_id, quantity, "set", None, subjects)
 
-    async def remove(self, user_id: str, *, deal_id: str) -> CartView:
+    async def remove(self, user_id: str, *, deal_id: str, address: str | None = None) -> CartView:
         """Give a hold back. May be repeated: the second time there is nothing to remove.
 
+        Attempts are counted as by `add`.
+
         Raises:
+            RateLimited: nothing was written.
             NotFound: the deal is not in the cart.
             TryLater, redis.RedisError: the outcome is unknown; repeat.
         """
+        await self._limiter.admit_all(self._subjects(user_id, address))
         await self._known_deal(deal_id)
-        holds = await self._stock.read_holds(user_id, [deal_id])
+        holds, entries, open_checkout = await asyncio.gather(
+            self._stock.read_holds(user_id, [deal_id]),
+            self._index.entries(user_id),
+            self._index.open_checkout(user_id),
+        )
         if deal_id not in holds:
             raise NotFound("item in your cart")
-        entries = await self._index.entries(user_id)
-        open_checkout = await self._index.open_checkout(user_id)
         operation_id = new_id("req")
 
         async def give_back(epoch: int) -> HoldAnswer:
@@ -140,7 +159,7 @@ class Carts:
 
         answer = await self._gatekeeper.at_gate(deal_id, give_back)
         if answer.changed:
-            await self._tell(user_id, open_checkout, answer.counters)
+            await self._adding.tell(user_id, open_checkout, answer.counters)
         await self._index.forget(user_id, {deal_id: entries[deal_id]} if deal_id in entries else {})
         return await self.read(user_id)
 
@@ -150,102 +169,55 @@ class Carts:
         Raises:
             redis.RedisError: Redis is out of reach.
         """
-        deal_ids = await self._index.deals(user_id)
-        holds = await self._stock.read_holds(user_id, deal_ids) if deal_ids else {}
-        return CartView(user_id, [line_of(holds[id_]) for id_ in deal_ids if id_ in holds])
+        return await self._view(user_id, await self._index.deals(user_id), None)
 
-    async def _known_deal(self, deal_id: str) -> None:
-        if not is_id("deal", deal_id) or await self._dealbook.get(deal_id) is None:
+    def _subjects(self, user_id: str, address: str | None) -> Sequence[Subject]:
+        if address is None:
+            return ()
+        return self._limiter.subjects("cart", buyer=user_id, address=address)
+
+    async def _known_deal(self, deal_id: str) -> Deal:
+        deal = await self._dealbook.get(deal_id) if is_id("deal", deal_id) else None
+        if deal is None:
             raise NotFound("deal")
+        return deal
 
-    async def _note(
-        self, user_id: str, deal_id: str, *, key: str | None = None, fingerprint: str = ""
-    ) -> Noted:
-        """Write the deal into the cart before the hold, so that no hold is invisible."""
-        try:
-            return await self._index.note(
-                user_id, deal_id, key=key, fingerprint=fingerprint, keep_for=KEY_LIFE
-            )
-        except KeyReused:
-            raise IdempotencyKeyReused from None
-        except CartFull as full:
-            if await self._make_room(user_id):
-                return await self._note(user_id, deal_id, key=key, fingerprint=fingerprint)
-            raise InvalidInput("dealId", f"A cart has at most {full.most} deals.") from None
-
-    async def _make_room(self, user_id: str) -> bool:
-        """Forget the deals of a cart whose holds have lapsed; whether there were any."""
-        entries = await self._index.entries(user_id)
-        holds = await self._stock.read_holds(user_id, list(entries))
-        lapsed = {deal_id: entry for deal_id, entry in entries.items() if deal_id not in holds}
-        await self._index.forget(user_id, lapsed)
-        return bool(lapsed)
-
-    async def _change(
+    async def _put(
         self,
         user_id: str,
         deal_id: str,
-        quantity: int,
-        mode: Literal["add", "set"],
-        noted: Noted,
-        *,
-        key: str | None = None,
+        units: int,
+        mode: Mode,
+        key: str | None,
+        subjects: Sequence[Subject],
     ) -> CartView:
-        """Make the hold at the gate, or change it."""
         # The client library repeats a script after a lost reply: the id makes the repeat harmless.
         operation_id = new_id("req") if key is None else hashlib.sha256(key.encode()).hexdigest()
+        after = await self._adding.put(
+            Addition(deal_id, user_id, units, mode, operation_id, key, KEY_LIFE, self._hold_for),
+            subjects,
+        )
+        return await self._view(user_id, after.deal_ids, after.hold)
 
-        async def set_hold(epoch: int) -> HoldAnswer:
-            return await self._stock.set_hold(
-                deal_id,
-                user_id,
-                quantity,
-                mode=mode,
-                epoch=epoch,
-                operation_id=operation_id,
-                hold_for=self._hold_for,
-            )
+    def _refused_from_memory(self, deal: Deal, subjects: Sequence[Subject]) -> Refusal:
+        """Why a deal takes no holds that had none a moment ago; the buyer is counted here alone.
 
-        try:
-            answer = await self._gatekeeper.at_gate(deal_id, set_hold)
-        except (GateSoldOut, GateLimitReached, GateNotLive, NotFound) as refusal:
-            await self._take_note_back(user_id, deal_id, key)
-            raise await self._refusal(deal_id, refusal) from None
-        if key is None:
-            await self._note(user_id, deal_id)  # another tab may have taken it out meanwhile
-        if answer.changed:
-            await self._tell(user_id, noted.open_checkout, answer.counters)
-        return await self.read(user_id)
+        Raises:
+            RateLimited: when to try again.
+        """
+        self._limiter.admit_here(subjects[:1])
+        now = self._clock.now()
+        if phase_of(deal, now) != "LIVE":
+            return not_live_by(deal, now)
+        return SoldOut(deal.id, available=0)
 
-    async def _tell(self, user_id: str, open_checkout: str | None, counters: Counters) -> None:
-        """Tell everybody whom a changed hold concerns; the checkout made from it is over."""
-        await self._supersession.cart_changed(user_id, open_checkout)
-        await self._gatekeeper.announce(counters)
-        await self._announcer.cart(user_id)
-
-    async def _take_note_back(self, user_id: str, deal_id: str, key: str | None) -> None:
-        """A refusal leaves nothing behind; what Redis does not hear of now lapses with the cart."""
-        try:
-            if key is None:
-                await self._index.drop_note(user_id, deal_id)
-            else:
-                await self._index.drop_key(user_id, key)
-        except (RedisError, OSError) as error:
-            log.warning("note_left_behind", user_id=user_id, deal_id=deal_id, error=repr(error))
-
-    async def _refusal(self, deal_id: str, refusal: Exception) -> Refusal:
-        """What the gate refused, as the buyer is told it."""
-        match refusal:
-            case GateSoldOut():
-                return SoldOut(deal_id, available=refusal.available)
-            case GateLimitReached():
-                return PurchaseLimitReached(
-                    deal_id, limit=refusal.limit, already_yours=refusal.already_yours
-                )
-            case GateNotLive():
-                return await not_live(self._dealbook, deal_id, now=self._clock.now())
-            case _:
-                return NotFound("deal")
+    async def _view(self, user_id: str, deal_ids: Sequence[str], known: Hold | None) -> CartView:
+        """The cart with these deals, of which one may be known already."""
+        holds = {} if known is None else {known.deal_id: known}
+        asked = [deal_id for deal_id in deal_ids if deal_id not in holds]
+        if asked:
+            holds |= await self._stock.read_holds(user_id, asked)
+        return CartView(user_id, [line_of(holds[id_]) for id_ in deal_ids if id_ in holds])
 
 
 def line_of(hold: Hold) -> CartLine:

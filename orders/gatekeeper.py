@@ -15,10 +15,10 @@ from kit.clock import to_ms
 from models.records import Deal
 from notifications.announcements import Announcer, StockNews
 from orders.dealbook import DealBook
-from orders.drafts import CLAIMED
 from orders.errors import OUT_OF_REACH, GateOutOfReach, NotFound, TryLater
+from orders.gate_snapshot import read_snapshot
 from orders.offer import limit_at_gate
-from orders.statements import sql
+from orders.sold_out import SoldOutBoard
 
 log = structlog.get_logger()
 
@@ -31,18 +31,27 @@ WAIT_SECONDS = 0.05
 PATIENCE_SECONDS = 1.6
 # Rebuilds at once in a process: each holds a connection while it reads a deal's orders.
 MOST_REBUILDS = 3
+# As many as a buyer's own call lapses in passing.
+MOST_LAPSED_BY_A_LOOK = 16
 
 
 class Gatekeeper:
     """Runs an attempt at a deal's gate under the present epoch, rebuilding the gate if it must."""
 
     def __init__(
-        self, *, stock: Stock, pool: asyncpg.Pool, dealbook: DealBook, announcer: Announcer
+        self,
+        *,
+        stock: Stock,
+        pool: asyncpg.Pool,
+        dealbook: DealBook,
+        announcer: Announcer,
+        sold_out: SoldOutBoard,
     ) -> None:
         self._stock = stock
         self._pool = pool
         self._dealbook = dealbook
         self._announcer = announcer
+        self._sold_out = sold_out
         self._rebuilding: dict[str, asyncio.Task[bool]] = {}
         self._turns = asyncio.Semaphore(MOST_REBUILDS)
 
@@ -66,6 +75,7 @@ class Gatekeeper:
                 self._dealbook.drop(deal_id)
                 await self._catch_up(deal_id, ours=deal.epoch, gates=stale.gate_epoch)
             except GateRefusal as refusal:
+                self._note(refusal.counters)
                 await self._tell_lapsed(refusal.counters, refusal.lapsed)
                 raise
             except OUT_OF_REACH as error:
@@ -73,12 +83,30 @@ class Gatekeeper:
                 raise GateOutOfReach(deal_id) from error
             else:
                 if isinstance(answer, HoldAnswer):
+                    self._note(answer.counters)
                     await self._tell_lapsed(answer.counters, answer.lapsed)
                 return answer
         raise _being_counted(deal_id)
 
+    async def look(self, deal_id: str) -> None:
+        """Lapse due holds of a deal that is taken for sold out, and note what is available then.
+
+        Where the gate does not say, nothing is known of the deal any more.
+        """
+        answer: HoldAnswer | None = None
+        try:
+            answer = await self._stock.lapse_holds(deal_id, limit=MOST_LAPSED_BY_A_LOOK)
+        except (GateUnreadable, *OUT_OF_REACH) as error:
+            log.warning("gate_not_looked_at", deal_id=deal_id, error=repr(error))
+        if answer is None:
+            self._sold_out.forget(deal_id)
+            return
+        self._note(answer.counters)
+        await self._tell_lapsed(answer.counters, answer.lapsed)
+
     async def announce(self, counters: Counters) -> None:
         """Tell everybody a deal's counters, as a script answered them."""
+        self._note(counters)
         await self._announcer.stock(_news(counters))
 
     async def repeat(self, counters: Counters) -> None:
@@ -149,7 +177,7 @@ class Gatekeeper:
                 if not raised:
                     return False
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    snapshot = await _read_snapshot(connection, deal_id, run_id)
+                    snapshot = await read_snapshot(connection, deal_id, run_id)
             if snapshot is None or snapshot.epoch != above + 1:
                 return False  # raised again since: this may be older than what that one counts
             counters = await self._write(snapshot)
@@ -196,6 +224,13 @@ class Gatekeeper:
         for buyer_id in buyer_ids:
             await self._announcer.cart(buyer_id)
 
+    def _note(self, counters: Counters | None) -> None:
+        """Remember whether a deal is sold out."""
+        if counters is not None:
+            self._sold_out.note(
+                counters.deal_id, counters.epoch, counters.version, counters.available
+            )
+
     async def _catch_up(self, deal_id: str, *, ours: int, gates: int | None) -> None:
         """Reopen a gate that is lost or behind; where ours was behind, the next read mends it."""
         if gates is not None and gates > ours:
@@ -235,43 +270,6 @@ def _news(counters: Counters) -> StockNews:
         held=counters.held,
         sold=counters.committed,
         as_of_ms=counters.as_of_ms,
-    )
-
-
-async def _read_snapshot(
-    connection: asyncpg.pool.PoolConnectionProxy, deal_id: str, run_id: str
-) -> GateSnapshot | None:
-    """All that Postgres knows of a deal, in one snapshot."""
-    deal = await connection.fetchrow(sql("gate_deal"), deal_id)
-    if deal is None:
-        return None
-    orders = await connection.fetch(sql("gate_orders"), deal_id, None)
-    buyers = await connection.fetch(
-        "SELECT user_id, units FROM deal_buyers WHERE deal_id = $1 AND units > 0", deal_id
-    )
-    return GateSnapshot(
-        deal_id=deal_id,
-        epoch=deal["epoch"],
-        revision=deal["revision"],
-        allotment=deal["allotment"],
-        sold=deal["sold"],
-        opens_ms=to_ms(deal["starts_at"]),
-        closes_ms=to_ms(deal["ends_at"]),
-        limit=limit_at_gate(deal["purchase_limit"], deal["price_minor"]),
-        paused=deal["paused_at"] is not None,
-        claims=[
-            (row["order_id"], row["user_id"], row["quantity"], row["rank"])
-            for row in orders
-            if row["owns_units"] and row["rank"] == CLAIMED
-        ],
-        ranks={
-            row["order_id"]: row["rank"]
-            for row in orders
-            if not (row["owns_units"] and row["rank"] == CLAIMED)
-        },
-        bought={row["user_id"]: row["units"] for row in buyers},
-        run_id=run_id,
-        ledger_seq=deal["ledger_seq"],
     )
 
 

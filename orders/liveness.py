@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from models.records import Deal
 from orders.dealbook import DealBook
 from orders.errors import DealNotLive, NotFound
 from orders.phases import phase_of
@@ -11,8 +12,11 @@ async def not_live(dealbook: DealBook, deal_id: str, *, now: datetime) -> DealNo
     """The refusal for a deal whose gate is shut, from terms read afresh."""
     dealbook.drop(deal_id)
     deal = await dealbook.get(deal_id)
-    if deal is None:
-        return NotFound("deal")
+    return NotFound("deal") if deal is None else not_live_by(deal, now)
+
+
+def not_live_by(deal: Deal, now: datetime) -> DealNotLive:
+    """The refusal for a deal by these terms."""
     return DealNotLive(
-        deal_id, phase=phase_of(deal, now), starts_at=deal.starts_at, ends_at=deal.ends_at
+        deal.id, phase=phase_of(deal, now), starts_at=deal.starts_at, ends_at=deal.ends_at
     )

@@ -165,12 +165,13 @@ class CartMutation:
         ],
     ) -> AddToCartResult:
         """Hold more units for the viewer."""
-        user_id = await _admitted(info)
+        viewer = await info.context.viewer()
         view = await info.context.resources.carts.add(
-            user_id,
+            viewer.user_id,
             deal_id=given.deal_id,
             quantity=given.quantity,
             key=given.idempotency_key,
+            address=info.context.request.address,
         )
         return await _updated(info, view)
 
@@ -183,9 +184,12 @@ class CartMutation:
         ],
     ) -> UpdateCartItemResult:
         """Change the viewer's hold."""
-        user_id = await _admitted(info)
+        viewer = await info.context.viewer()
         view = await info.context.resources.carts.change(
-            user_id, deal_id=given.deal_id, quantity=given.quantity
+            viewer.user_id,
+            deal_id=given.deal_id,
+            quantity=given.quantity,
+            address=info.context.request.address,
         )
         return await _updated(info, view)
 
@@ -198,16 +202,11 @@ class CartMutation:
         ],
     ) -> RemoveFromCartResult:
         """Give the viewer's hold back."""
-        user_id = await _admitted(info)
-        view = await info.context.resources.carts.remove(user_id, deal_id=given.deal_id)
+        viewer = await info.context.viewer()
+        view = await info.context.resources.carts.remove(
+            viewer.user_id, deal_id=given.deal_id, address=info.context.request.address
+        )
         return await _updated(info, view)
-
-
-async def _admitted(info: Info) -> str:
-    """The viewer's id, if they may change their cart once more just now."""
-    viewer = await info.context.viewer()
-    await info.context.admit("cart", buyer=viewer.user_id)
-    return viewer.user_id
 
 
 async def _updated(info: Info, view: CartView) -> CartUpdated:

@@ -22,9 +22,11 @@ from kit.settings import Settings
 from notifications.announcements import Announcer
 from notifications.mail import Mailer
 from orders.abandonment import Abandonment
+from orders.adding import Adding
 from orders.adoption import Adoption
 from orders.all_orders import AllOrders
 from orders.archive import Archive
+from orders.at_once import AddAtOnce
 from orders.cancelling import Cancelling
 from orders.cart import Carts
 from orders.catalogue import Catalogue
@@ -50,6 +52,7 @@ from orders.safety_stock import SafetyStock
 from orders.salereport import SaleReports
 from orders.settlement import Settlement
 from orders.shelf import DealShelf
+from orders.sold_out import SoldOutBoard
 from orders.stockboard import StockBoard
 from orders.supersession import Supersession
 from orders.sweeps import Sweeps
@@ -80,6 +83,7 @@ class Resources:
     shelf: DealShelf
     stockboard: StockBoard
     gatekeeper: Gatekeeper
+    sold_out: SoldOutBoard
     catalogue: Catalogue
     dealdesk: DealDesk
     restocking: Restocking
@@ -126,7 +130,10 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
     index = CartIndex(redis)
     cursors = Cursors(settings.secret_key.get_secret_value())
     dealbook = DealBook()
-    gatekeeper = Gatekeeper(stock=stock, pool=pool, dealbook=dealbook, announcer=announcer)
+    sold_out = SoldOutBoard()
+    gatekeeper = Gatekeeper(
+        stock=stock, pool=pool, dealbook=dealbook, announcer=announcer, sold_out=sold_out
+    )
     supersession = Supersession(pool=pool, index=index)
     catalogue = Catalogue(pool=pool, dealbook=dealbook, announcer=announcer)
     abandonment = Abandonment(pool=pool, clock=clock)
@@ -169,6 +176,18 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
     )
     driftbook = DriftBook(pool=pool, clock=clock)
     tally = Tally(redis)
+    limiter = Limiter(redis, settings.limit)
+    adding = Adding(
+        stock=stock,
+        index=index,
+        at_once=AddAtOnce(redis, longest_hold=longest_hold),
+        limiter=limiter,
+        gatekeeper=gatekeeper,
+        dealbook=dealbook,
+        supersession=supersession,
+        announcer=announcer,
+        clock=clock,
+    )
     adoption = Adoption(pool=pool, gateway=gateway, driftbook=driftbook, clock=clock)
     return Resources(
         settings=settings,
@@ -180,7 +199,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         gateway=gateway,
         announcer=announcer,
         mailer=Mailer(settings, clock),
-        limiter=Limiter(redis, settings.limit),
+        limiter=limiter,
         tally=tally,
         accounts=Accounts(connections.passwords, clock),
         sessions=Sessions(pool, clock, settings.session_days),
@@ -189,6 +208,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         shelf=DealShelf(pool=pool, dealbook=dealbook, cursors=cursors, clock=clock),
         stockboard=StockBoard(stock=stock, pool=pool),
         gatekeeper=gatekeeper,
+        sold_out=sold_out,
         catalogue=catalogue,
         dealdesk=dealdesk,
         restocking=Restocking(
@@ -207,10 +227,11 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         carts=Carts(
             stock=stock,
             index=index,
+            adding=adding,
+            limiter=limiter,
+            sold_out=sold_out,
             gatekeeper=gatekeeper,
             dealbook=dealbook,
-            supersession=supersession,
-            announcer=announcer,
             clock=clock,
             settings=settings,
         ),

@@ -37,7 +37,7 @@ def _around(name: str, where: str) -> CrashPoint:
 POINTS: Final = {
     point.name: point
     for point in (
-        _around("hold", "inventory.holds:Holds.set_hold"),
+        _around("hold", "orders.at_once:AddAtOnce.add"),
         _around("freeze", "inventory.holds:Holds.freeze_hold"),
         _around("claim", "inventory.claims:Claims.claim_hold"),
         # Everything is written in the transaction, then it has committed.

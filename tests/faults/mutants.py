@@ -5,7 +5,8 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import asyncpg
 
@@ -89,9 +90,9 @@ MUTANTS: Final = {
             caught_by="I13: .* holds",
             scripts=(
                 LuaEdit(
-                    "set_hold",
-                    "local mark = mark_of(hold, operation)\nif mark then return tell(mark) end",
-                    "local mark",
+                    "change",
+                    "  local mark = mark_of(hold, operation)\n  if mark then return told(mark) end",
+                    "  local mark",
                 ),
             ),
         ),
@@ -179,26 +180,31 @@ def apply(mutant: Mutant, *, put: Setter = setattr) -> None:
     for change in mutant.rewrites:
         rewrite(change, put=put)
     if mutant.scripts:
-        texts = edited(mutant)
+        edited(mutant)
+        read = scripts.read_texts
 
-        def changed_texts() -> dict[str, str]:
-            return texts
+        def changed_texts(*folder: Path, **parts: Any) -> dict[str, str]:
+            return _edit(mutant, read(*folder, **parts))
 
         replace("inventory.scripts:read_texts", changed_texts, put=put)
 
 
 def edited(mutant: Mutant) -> dict[str, str]:
-    """All scripts as the mutant has them.
+    """All scripts of inventory as the mutant has them.
 
     Raises:
         DoesNotApply: an edit fits no script, or not exactly once.
     """
     texts = scripts.read_texts()
     for edit in mutant.scripts:
-        found = [name for name in texts if edit.part in (name, *_parts(texts[name]))]
-        if not found:
+        if not any(edit.part in (name, *_parts(text)) for name, text in texts.items()):
             raise DoesNotApply(f"there is no {edit.part}.lua")
-        for name in found:
+    return _edit(mutant, texts)
+
+
+def _edit(mutant: Mutant, texts: dict[str, str]) -> dict[str, str]:
+    for edit in mutant.scripts:
+        for name in [name for name in texts if edit.part in (name, *_parts(texts[name]))]:
             texts[name] = exchange(texts[name], edit.old, edit.new, of=f"{name}.lua")
     return texts
 

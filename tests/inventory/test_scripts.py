@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+import admission
 import inventory
+import orders
 from inventory.keys import DealKeys
 from inventory.scripts import Call, Scripts, read_texts
 
-FOLDER = Path(str(inventory.__file__)).parent / "lua"
-OPERATIONS = sorted(FOLDER.glob("*.lua"))
-SHARED = sorted((FOLDER / "shared").glob("*.lua"))
+FOLDERS = [Path(str(package.__file__)).parent / "lua" for package in (inventory, orders, admission)]
+# What admission has of its own answers in other shapes.
+OPERATIONS = [path for folder in FOLDERS[:2] for path in sorted(folder.glob("*.lua"))]
+SHARED = [path for folder in FOLDERS for path in sorted((folder / "shared").glob("*.lua"))]
 
 SLOT = re.compile(r"\b(KEYS|ARGV)\[(\d+)\]")
 DECLARED = re.compile(r"^-- (KEYS|ARGV)\[(\d+)\] (\w+) +(\S.*)$")
@@ -20,8 +23,9 @@ TYPES = {
     "KEYS": {"hash", "zset", "string"},
     "ARGV": {"integer", "number", "string", "JSON"},
 }
-# Words stand behind `answer(` or `return`; those about messages come from why_not.
-ANSWER = re.compile(r"(?:answer\(|return )(.*)$", re.MULTILINE)
+# Words stand behind one of these; some are of shared functions.
+ANSWER = re.compile(r"(?:answer\(|told\(|refused = |return )(.*)$", re.MULTILINE)
+OF_OTHERS = ("why_not", "look_at_cart", "change_hold")
 WORD = re.compile(r"\b[A-Z_]{3,}\b")
 
 
@@ -32,6 +36,12 @@ def split(text: str) -> tuple[list[str], str]:
     return lines[:first], "\n".join(lines[first:])
 
 
+def shared_function(name: str) -> str:
+    text = "".join(path.read_text() for path in SHARED)
+    (found,) = re.findall(rf"^local function {name}\(.*?^end$", text, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
 def by_name(path: Path) -> str:
     return path.stem
 
@@ -40,7 +50,7 @@ def by_name(path: Path) -> str:
 def test_a_header_names_the_purpose_and_what_is_returned(path: Path) -> None:
     header, _ = split(path.read_text())
 
-    assert re.fullmatch(r"#!lua(?: flags=(?:no-writes|allow-oom))?", header[0])
+    assert re.fullmatch(r"#!lua(?: flags=(?:no-writes|allow-oom|no-cluster))?", header[0])
     assert re.match(r"-- [A-Z].+", header[1])
     assert any(line.startswith("-- Returns ") for line in header)
 
@@ -67,9 +77,9 @@ def test_a_header_lists_exactly_the_words_that_the_body_answers(path: Path) -> N
     header, body = split(path.read_text())
     returns = next(at for at, line in enumerate(header) if line.startswith("-- Returns "))
     listed = {word for line in header[returns:] for word in WORD.findall(line)}
-    if "why_not(" in body:
-        claims = (FOLDER / "shared" / "claims.lua").read_text()
-        body += claims[claims.index("function why_not") : claims.index("-- Counts units")]
+    for name in OF_OTHERS:
+        if f"{name}(" in body:
+            body += shared_function(name)
     answered = {
         word
         for rest in ANSWER.findall(body)
@@ -89,7 +99,7 @@ def test_a_header_asks_for_the_shared_parts_that_the_body_uses(path: Path) -> No
         part.stem: set(re.findall(r"^local (?:function )?(\w+)", part.read_text(), re.MULTILINE))
         for part in SHARED
     }
-    text = body + "".join((FOLDER / "shared" / f"{part}.lua").read_text() for part in parts)
+    text = body + "".join(path.read_text() for path in SHARED if path.stem in parts)
 
     for part, names in offered.items():
         uses = any(re.search(rf"(?<![\w.'])({name})\b(?!')", body) for name in names)
@@ -115,7 +125,9 @@ def test_shared_parts_get_their_keys_handed_in(path: Path) -> None:
 def test_a_script_that_says_it_writes_nothing_has_no_write(path: Path) -> None:
     header, body = split(path.read_text())
     writes = re.search(
-        r"'(HSET|HSETNX|HDEL|HINCRBY|ZADD|ZREM|DEL|SET|PEXPIRE)'|write_hold|count\(|lapse", body
+        r"'(HSET|HSETNX|HDEL|HINCRBY|ZADD|ZREM|DEL|SET|PEXPIRE)'|write_|count\(|lapse|change_hold"
+        r"|note_deal|take_note_back|drop_key",
+        body,
     )
 
     assert ("no-writes" in header[0]) == (writes is None)

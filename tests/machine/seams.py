@@ -14,6 +14,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from inventory.scripts import Call, Scripts
+from kit.redis_client import LineRedis
 from orders.drafts import Draft, Outcome
 from orders.errors import TryLater
 from payments.errors import ProviderUnreachable
@@ -133,7 +134,11 @@ class Seams:
 
     def _outages(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """While Redis is away, operations do not reach it; the tests themselves do."""
-        for owner, name in ((Redis, "execute_command"), (Pipeline, "execute")):
+        for owner, name in (
+            (Redis, "execute_command"),
+            (Pipeline, "execute"),
+            (LineRedis, "ask_line"),
+        ):
             monkeypatch.setattr(owner, name, self._reaching(getattr(owner, name)))
 
     def _reaching(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -54,6 +54,7 @@ async def cut_off(shop: Shop, *, orders_per_second: float = 1_000) -> AsyncItera
                     pool=resources.pool,
                     dealbook=resources.dealbook,
                     announcer=resources.announcer,
+                    sold_out=resources.sold_out,
                 ),
                 outage=outage,
                 abandonment=resources.abandonment,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orders import gatekeeper
+from orders import gate_snapshot, gatekeeper
 from tests.orders.shop import Shop
 
 
@@ -13,13 +13,13 @@ async def test_a_rebuild_leaves_the_gate_to_one_that_raised_the_epoch_after_it(
 ) -> None:
     """Its snapshot may be older than orders that the other one's gate has confirmed."""
     deal_id = await shop.deal()
-    pool, read = shop.resources.pool, gatekeeper._read_snapshot  # noqa: SLF001 - a seam in between
+    pool, read = shop.resources.pool, gate_snapshot.read_snapshot
 
     async def read_late(*given: Any) -> Any:
         await pool.execute("UPDATE deals SET epoch = epoch + 1 WHERE id = $1", deal_id)
         return await read(*given)
 
-    monkeypatch.setattr(gatekeeper, "_read_snapshot", read_late)
+    monkeypatch.setattr(gatekeeper, "read_snapshot", read_late)
     before = await shop.stock(deal_id)
     await pool.execute(
         "UPDATE deals SET epoch_raised_at = epoch_raised_at - interval '1 minute' WHERE id = $1",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inventory.stock import Counters, GateSnapshot, Stock
-from orders import dealdesk, gatekeeper
+from orders import dealdesk, gate_snapshot
 from orders.errors import InvalidInput, NotFound
 from orders.giving import Gift, hand_over
 from orders.proof import prove_deals
@@ -89,7 +89,7 @@ async def test_units_released_in_mid_rebuild_are_counted_once(
     deal_id = await shop.deal(allotment=2, withheld=3)
     counters = (await shop.resources.stock.read([deal_id]))[deal_id]
     assert counters is not None
-    read_snapshot = gatekeeper._read_snapshot  # noqa: SLF001 - between raising the epoch and reading
+    read_snapshot = gate_snapshot.read_snapshot
     gifts: list[Gift] = []
 
     async def keep(gift: Gift, **_: object) -> None:
@@ -101,7 +101,7 @@ async def test_units_released_in_mid_rebuild_are_counted_once(
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr("orders.safety_stock.hand_over", keep)
-        meanwhile.setattr("orders.gatekeeper._read_snapshot", release_first)
+        meanwhile.setattr("orders.gatekeeper.read_snapshot", release_first)
         await shop.resources.gatekeeper.recount(deal_id, above=counters.epoch)
     (gift,) = gifts
     assert gift.epoch == counters.epoch + 1
