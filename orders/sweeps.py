@@ -87,14 +87,17 @@ class Sweeps:
                 now + CLOCKS_APART,
             )
             due = await connection.fetch(
-                "UPDATE orders SET status = 'EXPIRING', updated_at = now()"
-                " WHERE (user_id, id) IN ("
-                "  SELECT user_id, id FROM orders"
-                "   WHERE status = 'PENDING_PAYMENT' AND payment_due_at <= $1"
-                "   ORDER BY payment_due_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-                " RETURNING user_id, id",
+                "SELECT user_id, id FROM orders"
+                " WHERE status = 'PENDING_PAYMENT' AND payment_due_at <= $1"
+                " ORDER BY payment_due_at LIMIT $2 FOR UPDATE SKIP LOCKED",
                 now,
                 MOST_ORDERS,
+            )
+            # Each by its key: a join with so many at once would read all orders.
+            await connection.executemany(
+                "UPDATE orders SET status = 'EXPIRING', updated_at = now()"
+                " WHERE user_id = $1 AND id = $2",
+                [(row["user_id"], row["id"]) for row in due],
             )
             await self._stage_settling(connection, due)
         for row in due:
@@ -104,17 +107,19 @@ class Sweeps:
     async def poll_payments(self) -> int:
         """Ask the provider about orders in transit of which nothing was heard for a while."""
         async with self._pool.acquire() as connection, connection.transaction():
+            now = self._clock.now()
             silent = await connection.fetch(
-                "UPDATE orders SET checked_at = $1 WHERE (user_id, id) IN ("
-                "  SELECT user_id, id FROM orders"
-                "   WHERE status IN ('PENDING_PAYMENT', 'CANCELLING', 'EXPIRING', 'REFUND_PENDING')"
-                "     AND (checked_at <= $2 OR checked_at > $4)"
-                "   ORDER BY checked_at LIMIT $3 FOR UPDATE SKIP LOCKED)"
-                " RETURNING user_id, id",
-                self._clock.now(),
-                self._clock.now() - self._poll_after,
+                "SELECT user_id, id FROM orders"
+                " WHERE status IN ('PENDING_PAYMENT', 'CANCELLING', 'EXPIRING', 'REFUND_PENDING')"
+                "   AND (checked_at <= $1 OR checked_at > $2)"
+                " ORDER BY checked_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+                now - self._poll_after,
+                now + CLOCKS_APART,
                 MOST_ORDERS,
-                self._clock.now() + CLOCKS_APART,
+            )
+            await connection.executemany(
+                "UPDATE orders SET checked_at = $3 WHERE user_id = $1 AND id = $2",
+                [(row["user_id"], row["id"], now) for row in silent],
             )
             await self._stage_settling(connection, silent)
         return len(silent)
