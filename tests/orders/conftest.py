@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from orders.at_once import AddAtOnce
 from runtime.resources import Resources
 from tests.orders.ledgers import Lines, exported, storied
 from tests.orders.shop import Shop
@@ -14,6 +15,16 @@ async def shop(resources: Resources) -> Shop:
     """A shop with an empty job queue; its deals and buyers are each test's own."""
     await resources.pool.execute("DELETE FROM pgqueuer")
     return Shop(resources)
+
+
+@pytest.fixture(params=["at once", "step by step"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that asks for this runs twice: in one script, and as on a cluster."""
+
+    async def is_possible(self: AddAtOnce) -> bool:  # noqa: ARG001 - the method's interface
+        return bool(request.param == "at once")
+
+    monkeypatch.setattr(AddAtOnce, "is_possible", is_possible)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from orders.errors import (
 )
 from tests.orders.shop import ACTOR, Shop, buyer
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 async def test_adding_holds_units_and_tells_until_when(shop: Shop) -> None:
     deal_id, user_id = await shop.deal(allotment=5), buyer()
