@@ -4,14 +4,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from auth.errors import Unauthenticated
 from auth.seeding import seed_buyers
-from auth.sessions import Sessions, hash_token, new_token
+from auth.sessions import Sessions, Viewer, hash_token, new_token
 from kit.clock import Clock
+from kit.settings import Settings
 
 Wait = Callable[[timedelta], None]
 SECOND = timedelta(seconds=1)
@@ -114,6 +116,80 @@ async def test_memory_answers_without_postgres(sessions: Sessions, buyer_id: str
     token, _ = await sessions.open(buyer_id)
     viewer = await sessions.viewer(token)
     assert await sessions.viewer(token) is viewer
+
+
+async def test_only_what_memory_knows_is_known_without_waiting(
+    sessions: Sessions, buyer_id: str, pass_time: Wait
+) -> None:
+    token, _ = await sessions.open(buyer_id)
+    assert sessions.known(token) is None
+    viewer = await sessions.viewer(token)
+    assert sessions.known(token) is viewer
+    assert sessions.known("fss_" + "A" * 43) is None
+    assert sessions.known("\x00") is None
+    sessions.drop(viewer.token_hash)
+    assert sessions.known(token) is None
+    await sessions.viewer(token)
+    pass_time(5 * SECOND)
+    assert sessions.known(token) is None
+
+
+async def test_an_expired_session_is_not_known(
+    sessions: Sessions, buyer_id: str, pass_time: Wait
+) -> None:
+    token, _ = await sessions.open(buyer_id)
+    pass_time(timedelta(days=30) - SECOND)
+    await sessions.viewer(token)
+    pass_time(2 * SECOND)
+    assert sessions.known(token) is None
+    with pytest.raises(Unauthenticated):
+        await sessions.viewer(token)
+
+
+async def test_those_who_ask_at_once_share_a_query(
+    sessions: Sessions, buyer_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = [(await sessions.open(buyer_id))[0] for _ in range(20)]
+    asked: list[int] = []
+    fetch = asyncpg.Pool.fetch
+
+    async def counted(pool: asyncpg.Pool, query: str, hashes: list[bytes]) -> Any:
+        asked.append(len(hashes))
+        return await fetch(pool, query, hashes)
+
+    monkeypatch.setattr(asyncpg.Pool, "fetch", counted)
+    unknown = "fss_" + "A" * 43
+    answers = await asyncio.gather(
+        *(sessions.viewer(token) for token in [*tokens, tokens[0], unknown]),
+        return_exceptions=True,
+    )
+    assert asked == [21]
+    assert isinstance(answers.pop(), Unauthenticated)
+    assert [answer.token_hash for answer in answers if isinstance(answer, Viewer)] == [
+        hash_token(token) for token in [*tokens, tokens[0]]
+    ]
+
+
+async def test_one_who_gives_up_does_not_take_the_answer_from_the_others(
+    sessions: Sessions, buyer_id: str
+) -> None:
+    token, _ = await sessions.open(buyer_id)
+    hasty, patient = (asyncio.ensure_future(sessions.viewer(token)) for _ in range(2))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    assert (await patient).user_id == buyer_id
+
+
+async def test_a_postgres_that_fails_is_told_to_all_who_ask(
+    clock: Clock, settings: Settings
+) -> None:
+    async with asyncpg.create_pool(settings.database_url, min_size=1) as closed:
+        pass
+    sessions = Sessions(closed, clock, 30)
+    answers = await asyncio.gather(
+        *(sessions.viewer(new_token()) for _ in range(3)), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [asyncpg.InterfaceError] * 3
 
 
 async def test_a_clock_set_back_makes_memory_worthless(
