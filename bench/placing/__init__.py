@@ -1,0 +1,1 @@
+"""W4: orders of three lines, answered after COMMIT."""
