@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, cast
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
@@ -92,13 +94,21 @@ class LineRedis(Redis):
         Raises:
             redis.RedisError: any of them may have run.
         """
-        packed = [piece for command in commands for piece in self._packer.pack_command(*command)]
+        packed = [self._pack(command) for command in commands]
         for failures in range(1, REPEATS + 1):
             try:
                 return await self._line.ask(packed, len(commands))
             except RedisConnectionError:
                 await asyncio.sleep(_BACKOFF.compute(failures))
         return await self._line.ask(packed, len(commands))
+
+    def _pack(self, command: Sequence[Any]) -> bytes:
+        """A command as bytes: a third of redis-py's own time for it, which is left what is odd."""
+        if " " not in command[0]:
+            with suppress(TypeError, hiredis.HiredisError):
+                packed: bytes = hiredis.pack_command(tuple(command))
+                return packed
+        return b"".join(self._packer.pack_command(*command))
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's
         """Commands that go out together; those of no transaction on the line."""

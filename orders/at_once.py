@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from redis.asyncio import Redis
 
@@ -121,10 +121,10 @@ class AddAtOnce(Gate):
             case "CHANGED" | "UNCHANGED" as word:
                 cart, checkout, *hold = answer.rest
                 told = told_hold(keys, wanted.user_id, hold, answer, changed=word == "CHANGED")
-                return _added(told, cart or [wanted.deal_id, "0"], checkout)
+                return _added(told, cart, checkout, wanted.deal_id)
             case "DONE":
                 told = HoldAnswer(answer.counters, None, answer.lapsed, changed=False)
-                return _added(told, answer.rest[0], "", was_done=True)
+                return _added(told, answer.rest[0], "")
             case "RATE_LIMITED":
                 raise RateLimited(answer.rest[0])
             case "KEY_REUSED":
@@ -138,9 +138,13 @@ class AddAtOnce(Gate):
 
 
 def _added(
-    told: HoldAnswer, cart: Sequence[Any], checkout: str, *, was_done: bool = False
+    told: HoldAnswer, cart: Sequence[str], checkout: str, deal_id: str | None = None
 ) -> Added:
+    """What was told, with the deals of a cart to which one may have been added."""
     entries = list(ordered(dict(zip(cart[::2], cart[1::2], strict=True))))
+    if deal_id is not None and deal_id not in entries:
+        entries.append(deal_id)
+    was_done = deal_id is None
     return Added(
         told.counters, told.hold, told.lapsed, told.changed, entries, checkout or None, was_done
     )

@@ -5,7 +5,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from secrets import token_hex
 
+from admission.errors import RateLimited
 from admission.limiter import Limiter, Subject
 from inventory.carts import CartIndex
 from inventory.stock import Hold, HoldAnswer, HoldState, Stock
@@ -107,6 +109,19 @@ class Carts:
                 raise self._refused_from_memory(deal, subjects)
         return await self._put(user_id, deal_id, quantity, "add", key, subjects)
 
+    def refuses_at_once(self, user_id: str, deal_id: str) -> bool:
+        """Whether one more attempt without a key is refused as sold out, from memory alone.
+
+        Then it is counted, here alone. Whoever asks knows that the deal sells now.
+        """
+        if not self._sold_out.refuses(deal_id):
+            return False
+        try:
+            self._limiter.admit_here(self._limiter.subjects("cart", buyer=user_id, address=None))
+        except RateLimited:
+            return False
+        return True
+
     async def change(
         self, user_id: str, *, deal_id: str, quantity: int, address: str | None = None
     ) -> CartView:
@@ -192,7 +207,7 @@ class Carts:
         subjects: Sequence[Subject],
     ) -> CartView:
         # The client library repeats a script after a lost reply: the id makes the repeat harmless.
-        operation_id = new_id("req") if key is None else hashlib.sha256(key.encode()).hexdigest()
+        operation_id = token_hex(12) if key is None else hashlib.sha256(key.encode()).hexdigest()
         after = await self._adding.put(
             Addition(deal_id, user_id, units, mode, operation_id, key, KEY_LIFE, self._hold_for),
             subjects,

@@ -23,8 +23,8 @@
 -- ARGV[11] integer how long an untouched cart is remembered, ms
 -- ARGV[12] string  burst|window, ms|attempts a second, of the buyer, then of the address
 -- Returns word, counters, lapsed buyers, then
---   CHANGED | UNCHANGED: the cart (empty where it has no other deal), the open checkout or '',
---     units, state, deadline ms, checkout; a repeat answers as the first did
+--   CHANGED | UNCHANGED: the cart before, as a flat list, the open checkout or '', units, state,
+--     deadline ms, checkout; a repeat answers as the first did
 --   DONE: the cart; the key has succeeded before
 --   OVER_LIMIT: limit, units that are the buyer's already
 --   RATE_LIMITED: after how many ms the next try could be; this one is not counted
@@ -40,8 +40,7 @@ local function told(word, ...)
   for _, seen in ipairs(attempts) do count_attempts(seen) end
   return answer(gate, word, ...)
 end
-local entries = look.refused == 'DONE' and redis.call('HGETALL', cart)
-if look.refused then return told(look.refused, entries) end
+if look.refused then return told(look.refused, look.cart) end
 if not is_of(gate, ARGV[1]) then return told('STALE_EPOCH') end
 
 local function noted(word, ...)
@@ -52,7 +51,7 @@ local function noted(word, ...)
   note_deal(cart, deal, look.entry)
   local state = look.checkout == '' and 'DONE' or 'NOTED'
   keep_noted(cart, key, state, deal, fingerprint, ARGV[9], ARGV[11])
-  return told(word, others_in(cart, look), look.checkout, ...)
+  return told(word, look.cart, look.checkout, ...)
 end
 local keys = { holds = KEYS[2], due = KEYS[3], bought = KEYS[4] }
 return noted(change_hold(gate, keys, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]))

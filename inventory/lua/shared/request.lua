@@ -16,16 +16,19 @@ end
 -- What the cart and the key say of a request; `refused` is why it is not to be noted: KEY_REUSED,
 -- DONE or CART_FULL.
 local function look_at_cart(cart, key, deal, fingerprint, most)
-  local found = redis.call('HMGET', cart, deal, 'checkout')
-  local look = { entry = found[1], checkout = found[2] or '' }
+  local look = { cart = redis.call('HGETALL', cart), checkout = '', deals = 0 }
+  for i = 1, #look.cart, 2 do
+    local field, value = look.cart[i], look.cart[i + 1]
+    if field == 'checkout' then look.checkout = value else look.deals = look.deals + 1 end
+    if field == deal then look.entry = value end
+  end
   look.known = fingerprint ~= '' and read_key(key) or nil
   if look.known and look.known.fingerprint ~= fingerprint then
     look.refused = 'KEY_REUSED'
   elseif look.known and look.known.state == 'DONE' then
     look.refused = 'DONE'
-  elseif not look.entry then
-    local deals = redis.call('HLEN', cart) - (look.checkout == '' and 0 or 1)
-    if deals >= tonumber(most) then look.refused = 'CART_FULL' end
+  elseif not look.entry and look.deals >= tonumber(most) then
+    look.refused = 'CART_FULL'
   end
   return look
 end
@@ -40,10 +43,4 @@ end
 local function drop_key(cart, key, known)
   redis.call('DEL', key)
   take_note_back(cart, known.deal)
-end
-
--- The cart as a flat list if it has more deals than one, else nothing.
-local function others_in(cart, look)
-  local deals = redis.call('HLEN', cart) - (look.checkout == '' and 0 or 1)
-  return deals > 1 and redis.call('HGETALL', cart) or {}
 end
