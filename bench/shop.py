@@ -51,20 +51,17 @@ class Shop:
 
 
 @contextmanager
-def open_shop(
+def open_stores(
     folder: Path,
     environment: Mapping[str, str],
     *,
-    processes: int,
     settings: Mapping[str, str],
     tell: Callable[[str], None],
 ) -> Iterator[Shop]:
-    """Stores of its own in `folder`, migrated, and everything that serves; `settings` are ours."""
-    with ExitStack() as stack:
-        folder.mkdir()
-        folder.chmod(0o711)  # Postgres runs as another user under root
-        tell("starting stores, sandbox, worker and API")
-        stores = stack.enter_context(EmbeddedStores(folder / "stores", password="bench"))  # noqa: S106
+    """Stores of its own in `folder`, migrated; nothing serves yet. `settings` are ours."""
+    folder.mkdir()
+    folder.chmod(0o711)  # Postgres runs as another user under root
+    with EmbeddedStores(folder / "stores", password="bench") as stores:  # noqa: S106
         port, sandbox_port = free_port(), free_port()
         given = {
             **stores.urls,
@@ -84,33 +81,56 @@ def open_shop(
             tell=tell,
         )
         shop.step("Preparing the schema", "migrate")
-        hook = f"http://{LOOPBACK}:{port}{_HOOK}"
-        words: tuple[str, ...] = ("sandbox", "--port", str(sandbox_port), "--webhook-url", hook,
-                 "--data", str(folder / "sandbox"))  # fmt: skip
-        _start(stack, shop, "sandbox", words, (LOOPBACK, sandbox_port, "/healthz"))
-        _start(stack, shop, "worker", ("worker",), None)
-        words = ("serve", "--port", str(port), "--processes", str(processes))
-        _start(stack, shop, "API", words, (LOOPBACK, port, "/readyz"))
-        for number, pid in enumerate(children_of(shop.parts["API"]), 1):
-            shop.parts[f"API {number}"] = pid
-        if processes > 1:
-            del shop.parts["API"]
         yield shop
 
 
-def _start(
+@contextmanager
+def open_shop(
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    processes: int,
+    settings: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> Iterator[Shop]:
+    """Stores of its own in `folder`, and everything that serves; `settings` are ours."""
+    tell("starting stores, sandbox, worker and API")
+    with ExitStack() as stack:
+        shop = stack.enter_context(open_stores(folder, environment, settings=settings, tell=tell))
+        hook = f"http://{LOOPBACK}:{shop.port}{_HOOK}"
+        words: tuple[str, ...] = ("sandbox", "--port", str(shop.sandbox_port),
+                                  "--webhook-url", hook,
+                                  "--data", str(folder / "sandbox"))  # fmt: skip
+        start_service(stack, shop, "sandbox", words, (LOOPBACK, shop.sandbox_port, "/healthz"))
+        start_service(stack, shop, "worker", ("worker",), None)
+        words = ("serve", "--port", str(shop.port), "--processes", str(processes))
+        pid = start_service(stack, shop, "API", words, (LOOPBACK, shop.port, "/readyz"))
+        if processes > 1:
+            del shop.parts["API"]
+            for number, child in enumerate(children_of(pid), 1):
+                shop.parts[f"API {number}"] = child
+        yield shop
+
+
+def start_service(
     stack: ExitStack,
     shop: Shop,
     part: str,
     words: tuple[str, ...],
     probe: tuple[str, int, str] | None,
-) -> None:
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Start one of our own programs as a part of the shop and wait for it; its process.
+
+    `environment` is what it has instead of the shop's.
+    """
     service = Service(
         part,
         words,
         folder=shop.folder,
-        log=shop.folder / f"{part.lower()}.log",
-        environment=shop.environment,
+        log=shop.folder / f"{part.lower().replace(' ', '-')}.log",
+        environment={**shop.environment, **(environment or {})},
         probe=probe,
     )
     stack.callback(service.stop)
@@ -118,3 +138,4 @@ def _start(
     service.wait_until_ready()
     assert service.pid is not None
     shop.parts[part] = service.pid
+    return service.pid

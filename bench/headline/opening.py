@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 import uvloop
 
+from inventory.answers import HoldAnswer
 from kit.ids import new_id
 from kit.log import configure_logs
 from kit.money import Money
@@ -19,12 +20,15 @@ from orders.offer import NewDeal
 from runtime.resources import Resources, open_resources
 
 _AT_ONCE: Final = 8
+_HOLD_FOR: Final = timedelta(minutes=10)
 LIMIT: Final = 2
 # More than any deal of a run has: a gate is looked at whole.
 _MOST_DUMPED: Final = 1_000_000
 
 
-async def open_deals(resources: Resources, *, allotments: list[int], hot: int) -> dict[str, Any]:
+async def open_deals(
+    resources: Resources, *, allotments: list[int], hot: int, limit: int = LIMIT
+) -> dict[str, Any]:
     """Open a deal of a product of its own for each allotment; the first `hot` end first."""
     now = datetime.now(UTC)
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -47,13 +51,38 @@ async def open_deals(resources: Resources, *, allotments: list[int], hot: int) -
                     starts_at=now - timedelta(minutes=1),
                     ends_at=now + timedelta(hours=hours, seconds=number),
                     allotment=allotment,
-                    purchase_limit=LIMIT,
+                    purchase_limit=limit,
                 ),
                 actor="bench",
             )
 
     opened = await asyncio.gather(*(one(number, units) for number, units in enumerate(allotments)))
     return {"deals": opened}
+
+
+async def hold(resources: Resources, *, deal: str, buyers: int) -> dict[str, Any]:
+    """One unit of a deal for each of so many buyers whom nobody knows."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one() -> None:
+        async def set_hold(epoch: int) -> HoldAnswer:
+            return await resources.stock.set_hold(
+                deal,
+                new_id("usr"),
+                1,
+                mode="set",
+                epoch=epoch,
+                operation_id=new_id("req"),
+                hold_for=_HOLD_FOR,
+            )
+
+        async with slots:
+            await resources.gatekeeper.at_gate(deal, set_hold)
+
+    async with asyncio.TaskGroup() as holds:
+        for _ in range(buyers):
+            holds.create_task(one())
+    return {}
 
 
 async def look(resources: Resources, *, deals: list[str]) -> dict[str, Any]:
@@ -89,6 +118,8 @@ async def _serve() -> None:
             match order["do"]:
                 case "open":
                     answer = await open_deals(resources, **order["with"])
+                case "hold":
+                    answer = await hold(resources, **order["with"])
                 case "look":
                     answer = await look(resources, **order["with"])
                 case word:

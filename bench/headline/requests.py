@@ -7,7 +7,7 @@ import orjson
 from bench.hot_list import query as hot_list
 
 # A storefront's page of a deal.
-_DETAIL: Final = (
+DETAIL: Final = (
     "query Deal($id: ID!) { deal(id: $id) { id title phase price { amountMinor currency }"
     " listPrice { amountMinor currency } discountPercent startsAt endsAt purchaseLimit"
     " product { id name description category imageUrl attributes { name value } }"
@@ -37,9 +37,14 @@ def deal_list() -> bytes:
     return _post(hot_list.body(), b"")
 
 
+def personal(token: bytes, query: str, variables: dict[str, object]) -> bytes:
+    """A request of somebody who is signed in."""
+    return _personal(token, _body(query, variables))
+
+
 def detail(deal_id: str) -> bytes:
     """A deal's page, also the same from everybody."""
-    return _post(_body(_DETAIL, {"id": deal_id}), b"")
+    return _post(_body(DETAIL, {"id": deal_id}), b"")
 
 
 def add(token: bytes, deal_id: str, key: str | None) -> bytes:

@@ -1,0 +1,1 @@
+"""W6: what a request costs as there is more and more of everything."""
