@@ -12,7 +12,7 @@ from payments.errors import ProviderRefused, ProviderUnreachable
 from payments.gateway import Intent, IntentStatus, OpenIntent, Refund, RefundStatus
 from payments.listing import IntentListing, Page
 from payments.pace import Pace
-from payments.transport import HttpxTransport
+from payments.transport import ProviderTransport
 
 # One repeat outlives a dropped connection; it waits half a second, and jobs repeat the rest.
 MOST_REPEATS: Final = 1
@@ -30,7 +30,7 @@ class StripeGateway:
         stripe.enable_telemetry = False
         self._publishable_key = settings.stripe_publishable_key
         self._shop = settings.shop
-        self._transport = HttpxTransport()
+        self._transport = ProviderTransport()
         base = settings.stripe_api_base.rstrip("/") or stripe.DEFAULT_API_BASE
         self._client = stripe.StripeClient(
             settings.stripe_api_key.get_secret_value(),

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
-import httpx
+import aiohttp
 import stripe
 
 # A provider on another continent answers in under a second; whoever waits longer repeats.
@@ -13,24 +13,18 @@ ANSWER_SECONDS = 10.0
 MOST_CONNECTIONS = 32
 
 
-class HttpxTransport(stripe.HTTPClient):
-    """Sends the SDK's requests through one httpx client.
+class ProviderTransport(stripe.HTTPClient):
+    """Sends the SDK's requests through one aiohttp session.
 
-    The SDK's own HTTPXClient passes the body in a way that httpx has deprecated, and its pool
-    and timeouts (80 seconds) cannot be set one by one.
+    The SDK's own AIOHTTPClient has a pool without a bound and waits for 80 seconds. aiohttp, whose
+    parser is in C, takes a quarter of the time that httpx takes when many ask at once.
     """
 
-    name: ClassVar[str] = "httpx"
+    name: ClassVar[str] = "aiohttp"
 
     def __init__(self) -> None:
         super().__init__()
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(
-                max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS
-            ),
-            follow_redirects=False,
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def sleep_async(self, secs: float) -> None:
         """Wait between two attempts of the SDK."""
@@ -45,21 +39,30 @@ class HttpxTransport(stripe.HTTPClient):
             stripe.APIConnectionError: no answer came; the request may have been executed.
         """
         try:
-            answer = await self._client.request(
-                method, url, headers=dict(headers), content=post_data
-            )
-        except httpx.HTTPError as error:
-            _give_up(error)
-        return answer.content, answer.status_code, answer.headers
+            async with self._opened().request(
+                method, url, headers=headers, data=post_data, allow_redirects=False
+            ) as answer:
+                return await answer.read(), answer.status, answer.headers
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # The SDK repeats with the idempotency key that the caller gave, so a repeat is safe.
+            raise stripe.APIConnectionError(f"no answer: {error!r}", should_retry=True) from error  # type: ignore[no-untyped-call] # the SDK leaves it bare
 
     async def close_async(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     def close(self) -> None:
         """Nothing to close: this transport makes no synchronous requests."""
 
-
-def _give_up(error: Exception) -> NoReturn:
-    # The SDK repeats with the idempotency key that the caller gave, so a repeat is safe.
-    raise stripe.APIConnectionError(f"no answer: {error!r}", should_retry=True) from error  # type: ignore[no-untyped-call] # the SDK leaves it bare
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session; it belongs to the loop that first asks."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
+                timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # Proxies by HTTPS_PROXY, as other programs take them.
+                trust_env=True,
+            )
+        return self._session
