@@ -43,7 +43,7 @@ class Commands:
         """Commands of all kinds."""
         return sum(self.calls.values())
 
-    def told(self, per: int) -> str:
+    def told(self, per: int, *, digits: int = 2) -> str:
         """The most frequent ones for each of so many requests, as evalsha 1.00, hget 0.02."""
         ordered = sorted(self.calls.items(), key=lambda item: -item[1])
-        return ", ".join(f"{name} {calls / max(per, 1):.2f}" for name, calls in ordered[:8])
+        return ", ".join(f"{name} {calls / max(per, 1):.{digits}f}" for name, calls in ordered[:8])

@@ -2,14 +2,20 @@
 
 from typing import Final
 
+from bench.add_to_cart.findings import UNSAID as ADD_TO_CART_UNSAID
+from bench.add_to_cart.measure import measure as measure_add_to_cart
 from bench.fanout.findings import UNSAID as FANOUT_UNSAID
 from bench.fanout.measure import measure as measure_fanout
+from bench.growth.findings import UNSAID as GROWTH_UNSAID
+from bench.growth.measure import measure as measure_growth
 from bench.headline.findings import UNSAID as HEADLINE_UNSAID
 from bench.headline.measure import measure as measure_headline
 from bench.hot_list.findings import UNSAID as HOT_LIST_UNSAID
 from bench.hot_list.measure import measure as measure_hot_list
 from bench.memory.findings import UNSAID as MEMORY_UNSAID
 from bench.memory.measure import measure as measure_memory
+from bench.sold_out.findings import UNSAID as SOLD_OUT_UNSAID
+from bench.sold_out.measure import measure as measure_sold_out
 from bench.workload import Workload
 
 WORKLOADS: Final = (
@@ -28,10 +34,31 @@ WORKLOADS: Final = (
         unsaid=HEADLINE_UNSAID,
     ),
     Workload(
+        name="W3",
+        title="units put into carts",
+        measure=measure_add_to_cart,
+        unsaid=ADD_TO_CART_UNSAID,
+        needs=("wrk",),
+        peers_need=("redis-benchmark",),
+    ),
+    Workload(
         name="W5",
         title="fan-out to sockets",
         measure=measure_fanout,
         unsaid=FANOUT_UNSAID,
+    ),
+    Workload(
+        name="W7",
+        title="a deal that is sold out",
+        measure=measure_sold_out,
+        unsaid=SOLD_OUT_UNSAID,
+        needs=("wrk",),
+    ),
+    Workload(
+        name="W6",
+        title="growth: what a request costs as there is more of everything",
+        measure=measure_growth,
+        unsaid=GROWTH_UNSAID,
     ),
     Workload(
         name="W8",

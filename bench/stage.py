@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import resource
 import shutil
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from redis import Redis
 
 from bench.assistant import Assistant
 from bench.commands import Commands
@@ -27,6 +30,7 @@ UNCONFLATED: Final = {"stock_changes_per_second": "1000"}
 _ROOT: Final = Path(__file__).parents[1]
 _CONNECT_SECONDS: Final = 180.0
 _AT_ONCE: Final = 100
+_SCANNED: Final = 1_000
 _SETTINGS: Final = {
     "stripe_api_key": "sk_test_flashsale_bench",
     "stripe_publishable_key": "pk_test_flashsale_bench",
@@ -109,9 +113,21 @@ class Stage:
             )  # fmt: skip
         return tokens
 
+    @property
+    def redis_url(self) -> str:
+        """Of the Redis that has the gates."""
+        return self.environment["FLASHSALE_REDIS_URL"]
+
     def commands(self) -> Commands:
         """What Redis has done so far."""
-        return Commands.of(self.environment["FLASHSALE_REDIS_URL"])
+        return Commands.of(self.redis_url)
+
+    def forget_carts(self) -> None:
+        """Empty all carts, and forget all idempotency keys; what is held at the gates stays."""
+        with Redis.from_url(self.redis_url) as client:
+            keys = client.scan_iter(match="{user:*", count=_SCANNED)
+            while some := list(itertools.islice(keys, _SCANNED)):
+                client.unlink(*some)
 
     def file(self, name: str, content: bytes) -> Path:
         """A file for a load generator to read."""

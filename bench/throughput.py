@@ -50,15 +50,15 @@ def cost(turns: Sequence[Turn]) -> Spread:
     return Spread.of([turn.cpu_us for turn in turns])
 
 
-def rates(turns: Turns, *, what: str = "answers") -> str:
-    """A table with a row for each server, ours first."""
-    ours = rate(turns[OURS]).middle
+def rates(turns: Turns, *, ours: str = OURS, what: str = "answers") -> str:
+    """A table with a row for each server; `ours` is the one that is compared."""
+    compared = rate(turns[ours]).middle
     rows = (
         (
             name,
             rate(taken).told(),
             cost(taken).told(1),
-            f"{ours / rate(taken).middle:.2f}" if rate(taken).middle else "",
+            f"{compared / rate(taken).middle:.2f}" if rate(taken).middle else "",
             Spread.of([turn.load.p50_ms for turn in taken]).told(1),
             Spread.of([turn.load.p99_ms for turn in taken]).told(1),
             f"{Spread.of([100 * turn.load_cpu for turn in taken]).middle:.0f} %",
@@ -70,7 +70,7 @@ def rates(turns: Turns, *, what: str = "answers") -> str:
         "server",
         f"{what} a second",
         "CPU-us of the server a request",
-        "ours is x times",
+        f"{ours} is x times",
         "p50 ms",
         "p99 ms",
         "CPU of wrk",
