@@ -12,6 +12,7 @@ from graph.context import Context, RequestFacts
 from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
+from graph.express import AnswerAtOnce, Express, RawHeaders
 from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.health import Health
@@ -20,12 +21,16 @@ from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.open_sessions import OpenSessions
 from graph.pages import page_routes
+from graph.public_answers import PublicAnswers
+from graph.response_cache import ResponseCache
 from graph.schema import build_schema
 from graph.socket import GraphQLSocket
 from graph.switchboard import Switchboard
+from graph.turnstile import Turnstile
 from graph.webhooks import PaymentWebhook
 from kit.settings import Settings
 from loaders.loaders import Loaders
+from notifications.receiver import Receiver
 from runtime.resources import Resources, open_resources
 from subscriptions.hub import Hub
 
@@ -34,7 +39,8 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
     """The ASGI application. Opens nothing before its lifespan starts.
 
     Resources that are given are used, and left open; otherwise it opens and closes its own.
-    Whoever serves it says `app.state.farewell` before it waits for what is open.
+    Whoever serves it says `app.state.farewell` before it waits for what is open, and may ask
+    `answer_at_once(app)` before it calls it.
 
     Raises:
         SettingsError: a trusted document is of no use; one line that names its file.
@@ -51,6 +57,8 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
             opened = resources
             if opened is None:
                 opened = await stack.enter_async_context(open_resources(settings))
+            cache = ResponseCache(most_bytes=settings.response_cache_bytes, hears=opened.hears)
+            receivers: list[Receiver] = [opened.sold_out, cache]
             hub = await stack.enter_async_context(
                 Hub(
                     broadcast=opened.broadcast,
@@ -60,6 +68,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                     clock=opened.clock,
                     on_session_ended=open_sessions.close_session,
                     stock_changes_per_second=settings.stock_changes_per_second,
+                    receivers=receivers,
                 )
             )
             metrics = Metrics(opened.driftbook.counts)
@@ -81,12 +90,54 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 farewell=farewell,
             )
             stack.push_async_callback(board.errands.aclose)
-            app.router.routes[:] = _routes(opened, board)
+            turnstile = Turnstile(execution)
+            public = PublicAnswers(
+                cache,
+                execute=turnstile.read,
+                make_context=execution.make_context,
+                clock=opened.clock,
+            )
+            stack.push_async_callback(public.aclose)
+            express = _open_express(opened, public, metrics)
+            receivers.append(express)
+            for receiver in receivers:
+                opened.announcer.also_tell(receiver)
+            endpoint = GraphQLEndpoint(
+                board, settings, turnstile=turnstile, public=public, express=express
+            )
+            app.router.routes[:] = _routes(opened, board, endpoint)
+            app.state.express = express
             yield
 
     app = Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
     app.state.farewell = farewell
+    app.state.express = None
     return app
+
+
+def answer_at_once(app: Starlette) -> AnswerAtOnce:
+    """What a server may ask before it calls the application; it knows nothing before the start."""
+
+    def answer(headers: RawHeaders, body: bytes) -> bytes | None:
+        express: Express | None = app.state.express
+        return None if express is None else express.answer(headers, body)
+
+    return answer
+
+
+def _open_express(resources: Resources, public: PublicAnswers, metrics: Metrics) -> Express:
+    def on_refusal(deal_id: str) -> None:
+        metrics.express("mutation")
+        resources.tally.refused(deal_id, "SOLD_OUT")
+
+    return Express(
+        resources.settings,
+        public=public,
+        known_viewer=resources.sessions.known,
+        carts=resources.carts,
+        on_hit=lambda: metrics.express("query"),
+        on_refusal=on_refusal,
+    )
 
 
 def _contexts(resources: Resources, hub: Hub) -> MakeContext:
@@ -96,7 +147,7 @@ def _contexts(resources: Resources, hub: Hub) -> MakeContext:
     return make_context
 
 
-def _routes(resources: Resources, board: Switchboard) -> list[BaseRoute]:
+def _routes(resources: Resources, board: Switchboard, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
     settings, metrics = resources.settings, board.metrics
     webhook = PaymentWebhook(resources.pool, settings.stripe_webhook_secret, metrics)
     health = Health(
@@ -108,7 +159,7 @@ def _routes(resources: Resources, board: Switchboard) -> list[BaseRoute]:
     )
     return [
         *page_routes(settings),
-        Route("/graphql", GraphQLEndpoint(board, settings)),
+        Route("/graphql", endpoint),
         WebSocketRoute("/graphql", GraphQLSocket(board, settings)),
         Route("/webhooks/stripe", webhook.receive, methods=["POST"]),
         Route("/healthz", health.alive, methods=["GET"]),

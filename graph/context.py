@@ -120,6 +120,7 @@ class Context:
         self.present_only = False
         self.event: Event | None = None
         self.sources = Sources()
+        self.sold_out: str | None = None
         self._viewer: Viewer | None = None
 
     async def viewer(self) -> Viewer:
@@ -189,6 +190,11 @@ class Context:
         known = self.sources.valid_until
         if known is None or moment < known:
             self.sources.valid_until = moment
+
+    def refused_as_sold_out(self, deal_id: str, until: datetime) -> None:
+        """Say that anybody would have been refused the same until then: the deal is sold out."""
+        self.sold_out = deal_id
+        self.valid_until(until)
 
     def sign_in_browser(self, token: str, expires_at: datetime) -> None:
         """Give the session to a browser as its cookie; programs keep their tokens themselves."""

@@ -8,9 +8,9 @@ import uuid_utils
 Kind = Literal["deal", "stk", "prod", "usr", "chk", "ord", "req"]
 
 # Crockford's base32 in lower case: no i, l, o, u, so that nobody misreads an id on the telephone.
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26  # 128 bits in groups of five
-_SHAPE = re.compile(rf"\A({'|'.join(get_args(Kind))})_([0-7][{_ALPHABET}]{{{_LENGTH - 1}}})\Z")
+_SHAPE = re.compile(rf"\A({'|'.join(get_args(Kind))})_([0-7][{ALPHABET}]{{{_LENGTH - 1}}})\Z")
 
 
 def new_id(kind: Kind) -> str:
@@ -36,4 +36,4 @@ def sibling(kind: Kind, text: str) -> str:
 
 
 def _encode(number: int) -> str:
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     only_trusted_documents: bool = Field(
         False, description="true: no other documents are executed, but for those of our own pages"
     )
+    response_cache_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, description="public answers kept per process; 0: none"
+    )
     query_depth: int = Field(15, ge=1, description="deepest nesting of a document")
     query_aliases: int = Field(100, ge=1, description="most aliases in a document")
     query_tokens: int = Field(1_000, ge=1, description="most tokens in a document")

@@ -11,6 +11,7 @@ from broadcaster import Broadcast
 from redis.exceptions import RedisError
 
 from notifications.conflation import Conflation
+from notifications.receiver import Receiver
 
 log = structlog.get_logger()
 
@@ -49,8 +50,13 @@ class Announcer:
         self._latest: dict[str, StockNews] = {}
         self._was_sold_out: dict[str, bool] = {}
         self._conflation = Conflation(self._tell_stock, per_second=changes_per_second)
+        self._near: list[Receiver] = []
         self._outbox: deque[dict[str, Any]] = deque()
         self._sending: asyncio.Task[None] | None = None
+
+    def also_tell(self, receiver: Receiver) -> None:
+        """Tell somebody in this process, too, and at once: it sees its own changes first."""
+        self._near.append(receiver)
 
     async def stock(self, news: StockNews) -> None:
         """Tell the news of one deal, conflated. Older news than known are dropped."""
@@ -58,6 +64,8 @@ class Announcer:
         if known is not None and (known.epoch, known.version) >= (news.epoch, news.version):
             return
         self._latest[news.deal_id] = news
+        for receiver in self._near:
+            receiver.stock_changed(news.deal_id, news.epoch, news.version, news.available)
         turned = (news.available <= 0) != self._was_sold_out.get(news.deal_id, False)
         self._conflation.offer(news.deal_id, news, urgent=turned)
 
@@ -67,10 +75,14 @@ class Announcer:
 
     async def deal(self, deal_id: str) -> None:
         """Tell that a deal's terms changed: it was created, edited, paused, resumed or ended."""
+        for receiver in self._near:
+            receiver.deal_changed(deal_id)
         self._publish({"kind": "deal", "deal_id": deal_id})
 
     async def product(self, product_id: str) -> None:
         """Tell that a product was edited or deleted; its deals are told of one by one."""
+        for receiver in self._near:
+            receiver.product_changed(product_id)
         self._publish({"kind": "product", "product_id": product_id})
 
     async def cart(self, user_id: str) -> None:

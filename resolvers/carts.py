@@ -9,6 +9,7 @@ import strawberry
 from graph.context import Info
 from kit.money import Money as Amount
 from models import records
+from orders import errors
 from orders.cart import CartLine, CartView
 from resolvers.deals import Deal
 from resolvers.described import field, mutation
@@ -166,13 +167,19 @@ class CartMutation:
     ) -> AddToCartResult:
         """Hold more units for the viewer."""
         viewer = await info.context.viewer()
-        view = await info.context.resources.carts.add(
-            viewer.user_id,
-            deal_id=given.deal_id,
-            quantity=given.quantity,
-            key=given.idempotency_key,
-            address=info.context.request.address,
-        )
+        try:
+            view = await info.context.resources.carts.add(
+                viewer.user_id,
+                deal_id=given.deal_id,
+                quantity=given.quantity,
+                key=given.idempotency_key,
+                address=info.context.request.address,
+            )
+        except errors.SoldOut as refusal:
+            # With a key the answer is this buyer's: a repeated success stays a success.
+            if given.idempotency_key is None and refusal.available <= 0:
+                await _tell_sold_out(info, given.deal_id)
+            raise
         return await _updated(info, view)
 
     @mutation("Set how many units of a deal are in your cart; 0 removes it.")
@@ -207,6 +214,13 @@ class CartMutation:
             viewer.user_id, deal_id=given.deal_id, address=info.context.request.address
         )
         return await _updated(info, view)
+
+
+async def _tell_sold_out(info: Info, deal_id: str) -> None:
+    """Until the deal ends, everybody's attempt is refused in these words while it is sold out."""
+    deal = await info.context.resources.dealbook.get(deal_id)
+    if deal is not None:
+        info.context.refused_as_sold_out(deal_id, deal.ends_at)
 
 
 async def _updated(info: Info, view: CartView) -> CartUpdated:

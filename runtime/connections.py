@@ -1,6 +1,6 @@
 """The stores and the provider that a process is connected to, opened once and closed in order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,9 @@ from payments.stripe_gateway import StripeGateway
 
 # Records read one at a time; the hot paths have the other pool.
 RECORDS_POOL = 4
+# Of one deal, to all processes: what they remember of it must not be older than a quarter of a
+# second. Each of them tells its sockets no more often than its setting says.
+STOCK_NEWS_PER_SECOND = 10.0
 # A statement that takes longer than this holds a lock somebody else needs.
 STATEMENT_SECONDS = 10.0
 
@@ -37,6 +40,7 @@ class Connections:
     redis: Redis
     mongo: AsyncDatabase[dict[str, Any]]
     broadcast: Broadcast
+    hears: Callable[[], bool]
     gateway: Gateway
     announcer: Announcer
     writer: OrderWriter
@@ -76,17 +80,29 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
         stack.push_async_callback(mongo.close)
         database = mongo_database(mongo)
         await init_beanie(database=database, document_models=[Product], skip_indexes=True)
-        broadcast = await stack.enter_async_context(
-            Broadcast(backend=RedisPubSub(settings.redis_url, publisher=redis))
-        )
+        backend = RedisPubSub(settings.redis_url, publisher=redis)
+        broadcast = await stack.enter_async_context(Broadcast(backend=backend))
         gateway = StripeGateway(settings)
         stack.push_async_callback(gateway.aclose)
-        announcer = Announcer(broadcast, changes_per_second=settings.stock_changes_per_second)
+        announcer = Announcer(
+            broadcast,
+            changes_per_second=max(STOCK_NEWS_PER_SECOND, settings.stock_changes_per_second),
+        )
         stack.push_async_callback(announcer.aclose)
         writer = await stack.enter_async_context(OrderWriter(pool))
         passwords = Passwords()
         stack.callback(passwords.close)
-        yield Connections(pool, redis, database, broadcast, gateway, announcer, writer, passwords)
+        yield Connections(
+            pool,
+            redis,
+            database,
+            broadcast,
+            backend.hears,
+            gateway,
+            announcer,
+            writer,
+            passwords,
+        )
 
 
 async def _leave_as_it_is(connection: asyncpg.Connection) -> None:

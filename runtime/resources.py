@@ -1,6 +1,6 @@
 """Everything a running process holds open, opened in one place and handed in by constructors."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,6 +71,7 @@ class Resources:
     redis: Redis
     mongo: AsyncDatabase[dict[str, Any]]
     broadcast: Broadcast
+    hears: Callable[[], bool]
     gateway: Gateway
     announcer: Announcer
     mailer: Mailer
@@ -196,6 +197,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         redis=redis,
         mongo=connections.mongo,
         broadcast=connections.broadcast,
+        hears=connections.hears,
         gateway=gateway,
         announcer=announcer,
         mailer=Mailer(settings, clock),

@@ -8,8 +8,9 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from graph.express import AnswerAtOnce
 from kit.settings import Settings
-from runtime.http_protocol import AbortableHttp
+from runtime.http_protocol import express_http
 from runtime.services import Service
 from runtime.signals import StopAsked, ignore_stop_signals, stop_signals
 from runtime.socket_protocol import BoundedSocket
@@ -43,15 +44,17 @@ def serve_app(
     trusted_proxies: str,
     message_bytes: int,
     on_stop: Callable[[], None] = lambda: None,
+    answer_at_once: AnswerAtOnce = lambda _headers, _body: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then call `on_stop` and finish what is in flight.
 
+    `answer_at_once` is asked before the application is, at its own path alone.
     A socket on which a message is larger than `message_bytes` is closed with 1009.
     """
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=AbortableHttp,
+        http=express_http(answer_at_once),
         ws=BoundedSocket,
         ws_max_size=message_bytes,
         # A compressor for each of thousands of sockets costs more than the bytes it saves.

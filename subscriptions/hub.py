@@ -15,11 +15,11 @@ from kit.broadcast import GAP
 from kit.clock import Clock, from_ms
 from notifications.announcements import CHANNEL
 from notifications.conflation import Conflation
+from notifications.receiver import Receiver
 from orders.dealbook import DealBook
 from orders.stockboard import StockBoard, StockView
 from subscriptions.deal_moments import deals_changed_since, moments_between
 from subscriptions.mailbox import Audience, Mailbox
-from subscriptions.receiver import Receiver
 from subscriptions.supervision import supervise
 
 log = structlog.get_logger()

@@ -68,7 +68,7 @@ def serve(
     if settings.api_processes > 1:
         serve_in_processes(settings, listener, environment=dict(os.environ))
         return
-    from graph.app import create_app  # noqa: PLC0415 - not loaded by processes that do not serve
+    from graph.app import answer_at_once, create_app  # noqa: PLC0415 - not loaded by processes that do not serve
 
     app = create_app(settings)
     serve_app(
@@ -77,6 +77,7 @@ def serve(
         trusted_proxies=settings.trusted_proxies,
         message_bytes=settings.body_bytes,
         on_stop=app.state.farewell.say,
+        answer_at_once=answer_at_once(app),
     )
 
 

@@ -23,17 +23,21 @@ from graph.context import Context, RequestFacts
 from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
+from graph.express import AnswerAtOnce, Express
 from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.library import Library, document_check, open_library
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
+from graph.public_answers import PublicAnswers
+from graph.response_cache import ResponseCache
 from graph.socket import GraphQLSocket
 from graph.switchboard import Pace, Switchboard
 from graph.trusted import Trusted
+from graph.turnstile import Turnstile
 from kit.redis_client import open_redis
 from kit.settings import Settings, load_settings
-from runtime.http_protocol import AbortableHttp
+from runtime.http_protocol import express_http
 from runtime.server import Server
 from runtime.socket_protocol import BoundedSocket
 from tests.graph.fakes import Fakes, FakeSessions
@@ -56,6 +60,8 @@ class Edge:
     make_context: MakeContext
     groups: Groups
     board: Switchboard
+    cache: ResponseCache
+    express: Express
 
     @property
     def calls(self) -> list[str]:
@@ -139,7 +145,20 @@ async def serve_edge(
         farewell=farewell,
         pace=pace,
     )
-    endpoint = GraphQLEndpoint(board, settings, most_at_once=most_at_once)
+    cache = ResponseCache(most_bytes=settings.response_cache_bytes, hears=lambda: fakes.hears)
+    turnstile = Turnstile(execution, most_at_once=most_at_once)
+    public = PublicAnswers(
+        cache, execute=turnstile.read, make_context=make_context, clock=fakes.clock
+    )
+    express = Express(
+        settings,
+        public=public,
+        known_viewer=fakes.sessions.known,
+        carts=fakes,
+        on_hit=lambda: metrics.express("query"),
+        on_refusal=lambda _: metrics.express("mutation"),
+    )
+    endpoint = GraphQLEndpoint(board, settings, turnstile=turnstile, public=public, express=express)
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
@@ -149,7 +168,7 @@ async def serve_edge(
         middleware=edge_middleware(settings),
     )
     async with (
-        serve(app, on_stop=farewell.say) as port,
+        serve(app, on_stop=farewell.say, answer_at_once=express.answer) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
     ):
         yield Edge(
@@ -161,12 +180,18 @@ async def serve_edge(
             make_context=make_context,
             groups=groups,
             board=board,
+            cache=cache,
+            express=express,
         )
+        await public.aclose()
 
 
 @asynccontextmanager
 async def serve(
-    app: Starlette, *, on_stop: Callable[[], None] = lambda: None
+    app: Starlette,
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    answer_at_once: AnswerAtOnce = lambda _headers, _body: None,
 ) -> AsyncIterator[int]:
     """Serve an application on a free port of loopback, in this event loop."""
     listening = socket.socket()
@@ -174,7 +199,7 @@ async def serve(
     server = Server(
         uvicorn.Config(
             app,
-            http=AbortableHttp,
+            http=express_http(answer_at_once),
             ws=BoundedSocket,
             ws_max_size=1024 * 1024,  # larger than ours: the test is of our own limit
             ws_per_message_deflate=False,

@@ -9,6 +9,7 @@ from auth.errors import Unauthenticated
 from auth.sessions import Viewer, hash_token, new_token
 from graph.context import Info
 from graph.open_sessions import OpenSessions
+from kit.clock import Clock
 from subscriptions.mailbox import Audience
 
 
@@ -27,6 +28,9 @@ class FakeSessions:
 
     def end(self, token: str) -> None:
         del self.viewers[token]
+
+    def known(self, token: str) -> Viewer | None:
+        return self.viewers.get(token)
 
     async def viewer(self, token: str) -> Viewer:
         self.lookups += 1
@@ -84,6 +88,17 @@ class Fakes:
     calls: list[str] = field(default_factory=list)
     board: Board = field(default_factory=Board)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    clock: Clock = field(default_factory=Clock)
+    hears: bool = True
+    sold_out: set[str] = field(default_factory=set)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def refuses_at_once(self, user_id: str, deal_id: str) -> bool:
+        """Whether the deal is sold out; who was refused is remembered."""
+        if deal_id not in self.sold_out:
+            return False
+        self.refused.append((user_id, deal_id))
+        return True
 
 
 def fakes_of(info: Info) -> Fakes:

@@ -9,11 +9,10 @@ from typing import Final
 import strawberry
 
 from graph.context import ApiError, Info
-from graph.errors import EdgeSchema
-from graph.limits import operation_extensions
+from graph.edge_schema import EdgeSchema
 from kit.settings import Settings
 from orders.errors import TryLater
-from resolvers.described import subscription
+from resolvers.described import field, subscription
 from tests.graph.fakes import fakes_of
 
 # Versions that end a subscription to a state, well and badly.
@@ -68,6 +67,18 @@ class Query:
     def deal(self) -> Deal:
         return Deal(id="1")
 
+    @field("The version of a thing, once the gate lets it through.", public=True)
+    async def shown(self, info: Info, of: str = "tea", *, whose: bool = False) -> str:
+        """Read a public thing; with `whose` it asks who wants to know, although it is public."""
+        fakes = fakes_of(info)
+        fakes.calls.append(f"shown {of}")
+        info.context.depends_on(f"deal:{of}")
+        version = await fakes.board.read(of)
+        if of == "trouble":
+            raise TryLater(retry_after_ms=250, reason="the till is busy")
+        viewer = await info.context.viewer_or_none() if whose else None
+        return f"{of} {version} {viewer.user_id if viewer else 'anybody'}"
+
     @strawberry.field
     async def me(self, info: Info) -> str | None:
         viewer = await info.context.viewer_or_none()
@@ -119,6 +130,14 @@ class Mutation:
     async def add_to_cart(self, info: Info, name: str) -> str:
         await info.context.admit("cart", buyer=name)
         return name
+
+    @strawberry.mutation
+    async def grab(self, info: Info, deal_id: str) -> str:
+        """Refuse whoever is signed in: the deal is sold out, until the end of the day."""
+        viewer = await info.context.viewer()
+        _note(info, f"grab {viewer.user_id}")
+        info.context.refused_as_sold_out(deal_id, datetime.now(UTC) + timedelta(days=1))
+        return f"{deal_id} is sold out"
 
     @strawberry.mutation
     async def logout(self, info: Info) -> bool:
@@ -226,4 +245,4 @@ def _note(info: Info, call: str) -> None:
 
 
 def small_schema(settings: Settings) -> EdgeSchema:
-    return EdgeSchema(Query, Mutation, Subscription, extensions=operation_extensions(settings))
+    return EdgeSchema(Query, Mutation, Subscription, settings=settings)
