@@ -74,9 +74,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
             metrics = Metrics(opened.driftbook.counts)
             await stack.enter_async_context(opened.tally.telling(metrics.open_sockets))
             execution = Execution(schema, _contexts(opened, hub), metrics)
-            groups = Groups(
-                execution, most_tokens=settings.query_tokens, most_groups=settings.live_groups
-            )
+            groups = Groups(execution, most_groups=settings.live_groups)
             stack.push_async_callback(groups.aclose)
             library = open_library(trusted, opened.redis, settings, trouble_of)
             stack.push_async_callback(library.aclose)

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-import strawberry
 import structlog
 from graphql import GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionContext
 
 from admission.errors import RateLimited
 from auth.errors import HashingBusy, Unauthenticated
@@ -22,17 +20,6 @@ MASKED: Final = "Something went wrong on our side. Tell us the requestId."
 
 # An answer with one of these among its errors has this HTTP status, whatever else is in it.
 REFUSED_STATUS: Final[dict[str, int]] = {"RATE_LIMITED": 429, "OVERLOADED": 503}
-
-
-class EdgeSchema(strawberry.Schema):
-    """A schema that leaves logging to `present_errors`: refusals are no incidents."""
-
-    def process_errors(
-        self,
-        errors: list[GraphQLError],
-        execution_context: ExecutionContext | None = None,
-    ) -> None:
-        """Say nothing; Strawberry would log each refusal with its stack trace."""
 
 
 def present_errors(errors: Iterable[GraphQLError], *, request_id: str) -> list[dict[str, Any]]:

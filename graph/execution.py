@@ -4,12 +4,13 @@ import contextlib
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, replace
 
-from strawberry import Schema
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph.answers import Answer, MakeContext, present, present_refusal
 from graph.context import Context, Event, RequestFacts
+from graph.documents import Prepared
+from graph.edge_schema import EdgeSchema
 from graph.metrics import Metrics
 from graph.requests import Operation
 from kit.ids import new_id
@@ -19,9 +20,32 @@ from kit.ids import new_id
 class Execution:
     """How operations are executed in this process, each with a context of its own."""
 
-    schema: Schema
+    schema: EdgeSchema
     make_context: MakeContext
     metrics: Metrics
+
+    def prepare(self, operation: Operation) -> Prepared:
+        """What is known of it before it is executed. Never raises."""
+        return self.schema.documents.prepare(operation.query, operation.name)
+
+    async def once(
+        self,
+        operation: Operation,
+        context: Context,
+        allowed: Iterable[OperationType] | None = None,
+    ) -> ExecutionResult:
+        """The result of a query or a mutation.
+
+        Raises:
+            CannotGetOperationTypeError, InvalidOperationTypeError: nothing was executed.
+        """
+        return await self.schema.execute(
+            operation.query,
+            variable_values=operation.variables,
+            context_value=context,
+            operation_name=operation.name,
+            allowed_operation_types=allowed,
+        )
 
     async def run(
         self,
@@ -51,7 +75,6 @@ class Execution:
             )
             async with contextlib.aclosing(results):
                 async for result in results:
-                    assert isinstance(result, ExecutionResult)  # there is no @defer here
                     answer = present(result, request_id=request_id, metrics=self.metrics)
                     yield answer, context.event
                     if not answer.executed:

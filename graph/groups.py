@@ -9,7 +9,7 @@ import orjson
 
 from graph.answers import plain_answer
 from graph.context import RequestFacts
-from graph.documents import Audience, audiences
+from graph.documents import Audience
 from graph.execution import Execution
 from graph.group import Group, Member
 from graph.requests import Operation
@@ -25,11 +25,10 @@ _CROWDED: Final = plain_answer(
 class Groups:
     """All groups of this process. A group is here exactly while it has members."""
 
-    def __init__(self, execution: Execution, *, most_tokens: int, most_groups: int) -> None:
+    def __init__(self, execution: Execution, *, most_groups: int) -> None:
         self._execution = execution
         self._most_groups = most_groups
         self._metrics = execution.metrics
-        self._audience_of = audiences(execution.schema, most_tokens=most_tokens)
         self._open: dict[Hashable, Group] = {}
 
     def __len__(self) -> int:
@@ -37,7 +36,7 @@ class Groups:
 
     def audience(self, operation: Operation) -> Audience | None:
         """Who may share the operation's results; None when it is no subscription."""
-        return self._audience_of(operation.query, operation.name)
+        return self._execution.prepare(operation).audience
 
     def join(
         self,

@@ -5,8 +5,7 @@ from datetime import datetime
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graph.errors import EdgeSchema
-from graph.limits import operation_extensions
+from graph.edge_schema import EdgeSchema
 from kit.settings import Settings
 from resolvers.accounts import AccountMutation, AccountQuery
 from resolvers.carts import CartMutation, CartQuery
@@ -69,13 +68,13 @@ class Subscription(
     pass
 
 
-def build_schema(settings: Settings) -> strawberry.Schema:
+def build_schema(settings: Settings) -> EdgeSchema:
     """The schema with this deployment's bounds on documents."""
     return EdgeSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        extensions=operation_extensions(settings),
+        settings=settings,
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
         exception_handlers=REFUSALS,
     )

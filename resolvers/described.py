@@ -1,7 +1,7 @@
 """Strawberry's decorators for fields, with a description always and a type for mypy."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import strawberry
 
@@ -10,9 +10,18 @@ from graph.context import SHARED, Shared
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def field(description: str) -> Callable[[F], F]:
-    """A field of a type, or a query, that this function answers."""
-    decorate: Callable[[F], F] = strawberry.field(description=description)
+PUBLIC: Final = "public"
+"""The entry of a query field's metadata that says that its answer is the same for everybody."""
+
+
+def field(description: str, *, public: bool = False) -> Callable[[F], F]:
+    """A field of a type, or a query, that this function answers.
+
+    `public` is for queries: nothing in the answer, nor below it, ever depends on who asks.
+    """
+    decorate: Callable[[F], F] = strawberry.field(
+        description=description, metadata={PUBLIC: public}
+    )
     return decorate
 
 

@@ -132,7 +132,7 @@ async def serve_edge(
         return context
 
     execution = Execution(schema, make_context, metrics)
-    groups = Groups(execution, most_tokens=settings.query_tokens, most_groups=settings.live_groups)
+    groups = Groups(execution, most_groups=settings.live_groups)
     sessions = fakes.open_sessions
     farewell = Farewell(ends_per_second=settings.socket_ends_per_second)
     board = Switchboard(

@@ -89,9 +89,7 @@ def open_hall() -> Hall:
         return context
 
     execution = Execution(schema, make_context, metrics)
-    return Hall(
-        Groups(execution, most_tokens=1_000, most_groups=MOST_GROUPS), fakes, metrics, contexts
-    )
+    return Hall(Groups(execution, most_groups=MOST_GROUPS), fakes, metrics, contexts)
 
 
 async def told(ear: Ear, *versions: int) -> None:

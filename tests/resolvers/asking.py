@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import strawberry
-
 from auth.seeding import seed_buyers
 from auth.sessions import hash_token
 from graph.context import Context, RequestFacts
+from graph.edge_schema import EdgeSchema
 from graph.errors import present_errors
 from kit.ids import new_id
 from loaders.loaders import Loaders
@@ -28,7 +27,7 @@ journey = cache(documents)
 class Counter:
     """The schema, what it stands on, and how one gets an account."""
 
-    schema: strawberry.Schema
+    schema: EdgeSchema
     resources: Resources
     listening: Listening
 

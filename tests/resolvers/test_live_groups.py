@@ -50,7 +50,7 @@ class Floor:
         self._sessions = counter.resources.sessions
         self._metrics = Metrics()
         execution = Execution(counter.schema, make_context, self._metrics)
-        self.groups = Groups(execution, most_tokens=1_000, most_groups=100)
+        self.groups = Groups(execution, most_groups=100)
 
     @property
     def executions(self) -> float:

@@ -1,0 +1,220 @@
+"""What can be known of an operation before it is executed, and is worked out once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_abstract_type,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+from strawberry.types import Info
+from strawberry.types.field import StrawberryField
+
+from graph.completion import Complete, Completions, Value, origin_of
+
+Resolve: TypeAlias = Callable[[Value, Info], Value]
+
+# By the values of the variables in @skip and @include: a page has one or two, mostly.
+_KEPT_PLANS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldPlan:
+    """One field where it was selected. `selected` is kept: plans are found by its identity.
+
+    With `complete`, its values become answers without graphql-core. With `direct`, its resolver
+    needs nothing but the object and the info, and is called without Strawberry's wrapping.
+    """
+
+    selected: FieldDetailsList
+    type: GraphQLOutputType
+    definition: GraphQLField
+    nodes: list[FieldNode]
+    complete: Complete | None
+    direct: Resolve | None
+    strawberry: StrawberryField | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectPlan:
+    """One selection of an object: names with what they select, and how it is read, if simply."""
+
+    selected: GroupedFieldSet
+    origin: type | None
+    fields: tuple[tuple[str, FieldDetailsList, str, Complete | None], ...]
+
+
+class Plans:
+    """Those of one operation, one for each choice that @skip and @include make."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+    ) -> None:
+        self.schema = schema
+        self.operation = operation
+        self.fragment_definitions = dict(fragments)
+        self.fragments = {name: FragmentDetails(each) for name, each in fragments.items()}
+        self._conditions = tuple(
+            dict.fromkeys(
+                name
+                for selection in (operation, *fragments.values())
+                for name in _conditions(selection.selection_set)
+            )
+        )
+        self._kept: dict[tuple[object, ...], Plan] = {}
+
+    def plan(self, variables: VariableValues) -> "Plan":
+        """The plan for these variables."""
+        choice = tuple(variables.coerced.get(name) for name in self._conditions)
+        plan = self._kept.get(choice)
+        if plan is None:
+            plan = Plan(self, self._deciding(variables))
+            if len(self._kept) < _KEPT_PLANS:
+                self._kept[choice] = plan
+        return plan
+
+    def _deciding(self, variables: VariableValues) -> VariableValues:
+        """Those of them on which it depends what is selected: the rest is the request's own."""
+        sources, coerced = variables
+        return VariableValues(
+            {name: sources[name] for name in self._conditions if name in sources},
+            {name: coerced[name] for name in self._conditions if name in coerced},
+        )
+
+
+class Plan:
+    """What is selected below each field, and how it is answered. Filled while it is executed."""
+
+    def __init__(self, plans: Plans, variables: VariableValues) -> None:
+        self._plans = plans
+        self._schema = plans.schema
+        self._variables = variables
+        self._root: GroupedFieldSet | None = None
+        self._below: dict[tuple[str, int], GroupedFieldSet] = {}
+        self._fields: dict[int, FieldPlan] = {}
+        self._objects: dict[int, ObjectPlan] = {}
+        self._completions = Completions(plans.schema, self.below)
+
+    def root(self, root_type: GraphQLObjectType) -> GroupedFieldSet:
+        """The operation's own fields.
+
+        Raises:
+            GraphQLError, RecursionError: as graphql-core's collecting does.
+        """
+        if self._root is None:
+            self._root = collect_fields(
+                self._schema,
+                self._plans.fragments,
+                self._variables,
+                root_type,
+                self._plans.operation,
+            ).grouped_field_set
+        return self._root
+
+    def below(self, kind: GraphQLObjectType, selected: FieldDetailsList) -> GroupedFieldSet:
+        """What is selected of an object of this type."""
+        found = self._below.get((kind.name, id(selected)))
+        if found is None:
+            found = collect_subfields(
+                self._schema,
+                self._plans.fragments,
+                self._variables,
+                self._plans.operation,
+                kind,
+                selected,
+            ).grouped_field_set
+            self._below[kind.name, id(selected)] = found
+        return found
+
+    def field(self, parent: GraphQLObjectType, selected: FieldDetailsList) -> FieldPlan | None:
+        """The plan of a field; None for one that is not of this type."""
+        plan = self._fields.get(id(selected))
+        if plan is None:
+            definition = self._schema.get_field(parent, selected[0].node.name.value)
+            if definition is None:
+                return None
+            strawberry = definition.extensions.get("strawberry-definition")
+            complete = self._completions.of(definition.type, selected)
+            direct = None
+            if complete is not None and isinstance(strawberry, StrawberryField):
+                direct = _direct(definition, strawberry)
+            plan = FieldPlan(
+                selected=selected,
+                type=definition.type,
+                definition=definition,
+                nodes=[each.node for each in selected],
+                complete=complete,
+                direct=direct,
+                strawberry=strawberry,
+            )
+            self._fields[id(selected)] = plan
+        return plan
+
+    def object(self, kind: GraphQLObjectType, selected: GroupedFieldSet) -> ObjectPlan:
+        """The plan of an object's selection."""
+        plan = self._objects.get(id(selected))
+        if plan is None:
+            fields: list[tuple[str, FieldDetailsList, str, Complete | None]] = []
+            for name, details in selected.items():
+                attribute, complete = self._completions.read(kind, details) or ("", None)
+                fields.append((name, details, attribute, complete))
+            plan = ObjectPlan(selected, origin_of(kind), tuple(fields))
+            self._objects[id(selected)] = plan
+        return plan
+
+
+def _direct(definition: GraphQLField, field: StrawberryField) -> Resolve | None:
+    """The resolver itself, where Strawberry's wrapping would add nothing to it.
+
+    An exception handler adds something: it needs a union for its error to be a member of.
+    """
+    resolver = field.base_resolver
+    if (
+        resolver is None
+        or definition.args
+        or field.extensions
+        or field.is_subscription
+        or is_abstract_type(get_named_type(definition.type))
+        or resolver.self_parameter is None
+        or resolver.parent_parameter is not None
+        or resolver.root_parameter is not None
+    ):
+        return None
+    function: Callable[..., Value] = cast("Any", resolver.wrapped_func)
+    if resolver.info_parameter is None:
+        return lambda source, _: function(source)
+    name = resolver.info_parameter.name
+    return lambda source, info: function(source, **{name: info})
+
+
+def _conditions(selected: SelectionSetNode) -> Iterator[str]:
+    """The variables on which it depends what is selected."""
+    for node in selected.selections:
+        for directive in node.directives or ():
+            for argument in directive.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    yield argument.value.name.value
+        if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
+            yield from _conditions(node.selection_set)
