@@ -179,9 +179,10 @@ class Context:
         self.event = Event(key, order or (time.monotonic_ns(),), repeats)
 
     def depends_on(self, *tags: str) -> None:
-        """Say what the answer was read from: `deal:<id>`, `product:<id>`, or `catalogue`.
+        """Say what the answer was read from.
 
-        The last is any list of deals: it changes with the terms of any of them.
+        It is `deal:<id>` for a deal's terms, `stock:<id>` for its stock, `product:<id>`, or
+        `catalogue` for any list of deals: that changes with the terms of any of them.
         """
         self.sources.tags.update(tags)
 

@@ -178,7 +178,7 @@ class ResponseCache:
             self._empty.discard(deal_id)
         elif len(self._empty) < _MOST_EMPTY:
             self._empty.add(deal_id)
-        tag = f"deal:{deal_id}"
+        tag = f"stock:{deal_id}"
         if turned:
             self._turn(tag)
         else:

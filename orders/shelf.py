@@ -91,6 +91,15 @@ class DealShelf:
             has_previous=after is not None,
         )
 
+    async def next_moment(self) -> datetime | None:
+        """When a deal opens or ends next, whichever it is: lists may be others then."""
+        moment: datetime | None = await self._pool.fetchval(
+            "SELECT least((SELECT min(starts_at) FROM deals WHERE starts_at > $1),"
+            " (SELECT min(ends_at) FROM deals WHERE ends_at > $1))",
+            self._clock.now(),
+        )
+        return moment
+
     def _position(self, sort: Sort, after: str) -> list[object]:
         value, deal_id = self._cursors.read(sort, after)
         if not isinstance(value, int) or not isinstance(deal_id, str):

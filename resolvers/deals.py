@@ -12,7 +12,7 @@ from kit.money import Money as Amount
 from models import records
 from orders.errors import TryLater
 from orders.paging import BadCursor
-from orders.phases import Phase, phase_of, seconds_remaining
+from orders.phases import Phase, next_change, next_second, phase_of, seconds_remaining
 from orders.shelf import Sort
 from orders.stockboard import StockView, level_of
 from orders.text import check_line
@@ -95,7 +95,8 @@ class Stock:
 
 @strawberry.type(description="One product at a special price, with an allotment, from-until.")
 class Deal(Node):
-    product_id: strawberry.Private[str]
+    record: strawberry.Private[records.Deal]
+    seen_at: strawberry.Private[datetime]
     title: str = strawberry.field(description="What the deal is called.")
     price: Money = strawberry.field(description="What a unit costs in this deal.")
     list_price: Money = strawberry.field(description="What a unit costs otherwise.")
@@ -103,24 +104,28 @@ class Deal(Node):
     phase: DealPhase = strawberry.field(description="By the server's clock, when this was read.")
     starts_at: datetime = strawberry.field(description="When it opens.")
     ends_at: datetime = strawberry.field(description="When it closes.")
-    seconds_remaining: int = strawberry.field(
-        description="LIVE: until endsAt; SCHEDULED: until startsAt; else 0. Rounded up."
-    )
     purchase_limit: int = strawberry.field(
         description="The most units one buyer may hold and buy, over all orders."
     )
+
+    @field("LIVE: until endsAt; SCHEDULED: until startsAt; else 0. Rounded up.")
+    def seconds_remaining(self, info: Info) -> int:
+        """Count them, and say until when that is so."""
+        _stays(info, next_second(self.record, self.seen_at))
+        return seconds_remaining(self.record, self.seen_at)
 
     @field("What is sold; null only while the catalogue is unreachable.")
     async def product(self, info: Info) -> Product | None:
         """The product, from the catalogue; a deal can be sold without it."""
         try:
-            return await find_product(info, self.product_id)
+            return await find_product(info, self.record.product_id)
         except TryLater:
             return None
 
     @field("The live stock.")
     async def stock(self, info: Info) -> Stock:
         """The deal's counters, one read for all deals of the operation."""
+        info.context.depends_on(f"stock:{self.id}")
         view = await info.context.loaders.stock.load(self.id)
         if view is None:
             raise ApiError("NOT_FOUND", "This deal was deleted a moment ago.")
@@ -131,7 +136,8 @@ class Deal(Node):
         """A deal as it is at `now`."""
         return cls(
             id=strawberry.ID(deal.id),
-            product_id=deal.product_id,
+            record=deal,
+            seen_at=now,
             title=deal.title,
             price=Money.of(Amount(deal.price_minor, deal.currency)),
             list_price=Money.of(Amount(deal.list_price_minor, deal.currency)),
@@ -139,15 +145,25 @@ class Deal(Node):
             phase=DealPhase[phase_of(deal, now)],
             starts_at=deal.starts_at,
             ends_at=deal.ends_at,
-            seconds_remaining=seconds_remaining(deal, now),
             purchase_limit=deal.purchase_limit,
         )
 
 
 async def find_deal(info: Info, deal_id: str) -> Deal | None:
     """The deal of this id as it is now; None when there is none."""
+    info.context.depends_on(f"deal:{deal_id}")
     deal = await info.context.loaders.deal.load(deal_id)
-    return None if deal is None else Deal.of(deal, info.context.resources.clock.now())
+    if deal is None:
+        return None
+    now = info.context.resources.clock.now()
+    _stays(info, next_change(deal, now))
+    return Deal.of(deal, now)
+
+
+def _stays(info: Info, until: datetime | None) -> None:
+    """Say when time alone makes the answer another one, if it ever does."""
+    if until is not None:
+        info.context.valid_until(until)
 
 
 @strawberry.type(description="A deal in a list.")
@@ -167,7 +183,7 @@ class DealConnection:
 class DealQuery:
     """The queries about deals."""
 
-    @field("Deals, in pages of at most 100.")
+    @field("Deals, in pages of at most 100.", public=True)
     async def deals(
         self,
         info: Info,
@@ -186,8 +202,12 @@ class DealQuery:
     ) -> DealConnection:
         """Read one page of the shelf; what is below a deal is read only when it is asked for."""
         page_asked = window(first, after)
+        shelf = info.context.resources.shelf
+        info.context.depends_on("catalogue")
+        # Read before the page: what happens in between must not be missed.
+        _stays(info, await shelf.next_moment())
         try:
-            page = await info.context.resources.shelf.page(
+            page = await shelf.page(
                 phase=None if phase is None else cast("Phase", phase.name),
                 # A category that no product can have would fail as a parameter of the query.
                 category=None if category is None else check_line("category", category, most=64),
@@ -208,7 +228,7 @@ class DealQuery:
             page_info=PageInfo.of(page),
         )
 
-    @field("A deal; null when there is none of this id.")
+    @field("A deal; null when there is none of this id.", public=True)
     async def deal(
         self,
         info: Info,

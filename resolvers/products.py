@@ -54,6 +54,7 @@ async def find_product(info: Info, product_id: str) -> Product | None:
     Raises:
         orders.errors.TryLater: the catalogue is out of reach.
     """
+    info.context.depends_on(f"product:{product_id}")
     row = await info.context.loaders.product.load(product_id)
     return None if row is None else Product.of_row(row)
 
@@ -62,7 +63,7 @@ async def find_product(info: Info, product_id: str) -> Product | None:
 class ProductQuery:
     """The queries about products."""
 
-    @field("A product; null when there is none of this id.")
+    @field("A product; null when there is none of this id.", public=True)
     async def product(
         self,
         info: Info,

@@ -72,7 +72,7 @@ class Query:
         """Read a public thing; with `whose` it asks who wants to know, although it is public."""
         fakes = fakes_of(info)
         fakes.calls.append(f"shown {of}")
-        info.context.depends_on(f"deal:{of}")
+        info.context.depends_on(f"stock:{of}")
         version = await fakes.board.read(of)
         if of == "trouble":
             raise TryLater(retry_after_ms=250, reason="the till is busy")

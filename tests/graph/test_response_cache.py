@@ -20,6 +20,7 @@ KEY: Key = ("{ deals }", None, b"{}")
 OTHER: Key = ("{ deal }", None, b"{}")
 RAW: Raw = (b"", b'{"query":"{ deals }"}')
 DEAL = "deal:deal_a"
+STOCK = "stock:deal_a"
 PLENTY = 1_000_000
 BODY = b'{"data":{}}'
 
@@ -61,7 +62,7 @@ def test_an_answer_is_found_by_what_was_asked_and_by_how_it_was_asked() -> None:
 
 def test_a_change_of_stock_lets_an_answer_be_renewed_and_then_forgotten() -> None:
     kept = Kept()
-    answer = kept.put(KEY, DEAL)
+    answer = kept.put(KEY, STOCK)
     assert answer is not None
     assert not kept.cache.is_due(answer)
 
@@ -78,7 +79,7 @@ def test_a_change_of_stock_lets_an_answer_be_renewed_and_then_forgotten() -> Non
 def test_selling_out_and_coming_back_drop_an_answer_at_once(first: int, then: int) -> None:
     kept = Kept()
     kept.change(first)
-    kept.put(KEY, DEAL)
+    kept.put(KEY, STOCK)
     kept.change(then)
     assert kept.cache.find(KEY) is None
 
@@ -133,7 +134,7 @@ def test_a_change_while_an_answer_is_read_makes_it_as_old_as_the_change() -> Non
     reading = kept.cache.begin()
     kept.change()
     kept.now += RENEW_SECONDS
-    answer = kept.cache.put(KEY, BODY, reading=reading, tags=[DEAL], seconds=None)
+    answer = kept.cache.put(KEY, BODY, reading=reading, tags=[STOCK], seconds=None)
     assert answer is not None
     assert kept.cache.is_due(answer)
     kept.now += STALE_SECONDS - RENEW_SECONDS
@@ -143,7 +144,7 @@ def test_a_change_while_an_answer_is_read_makes_it_as_old_as_the_change() -> Non
 @pytest.mark.parametrize("happening", ["sold out", "terms", "gap", "slow"])
 def test_an_answer_that_was_read_before_something_decisive_is_not_kept(happening: str) -> None:
     kept = Kept()
-    kept.put(KEY, DEAL)  # nor is the one before it
+    kept.put(KEY, DEAL, STOCK)  # nor is the one before it
     reading = kept.cache.begin()
     match happening:
         case "sold out":
@@ -155,17 +156,17 @@ def test_an_answer_that_was_read_before_something_decisive_is_not_kept(happening
         case "slow":
             kept.change()
             kept.now += STALE_SECONDS
-    assert kept.cache.put(KEY, BODY, reading=reading, tags=[DEAL], seconds=None) is None
+    assert kept.cache.put(KEY, BODY, reading=reading, tags=[DEAL, STOCK], seconds=None) is None
     assert kept.cache.find(KEY) is None
 
 
 def test_a_renewed_answer_keeps_the_ways_in_which_it_is_asked_for() -> None:
     kept = Kept()
-    answer = kept.put(KEY, DEAL)
+    answer = kept.put(KEY, STOCK)
     assert answer is not None
     kept.cache.name(RAW, answer)
     kept.change()
-    assert kept.put(KEY, DEAL, body=b"newer") is answer
+    assert kept.put(KEY, STOCK, body=b"newer") is answer
     kept.now += STALE_SECONDS
     found = kept.cache.find_raw(RAW)
     assert found is not None
