@@ -14,6 +14,7 @@ from kit.clock import Clock
 from kit.ids import is_id
 from kit.money import Money
 from kit.settings import Settings
+from kit.together import Together
 from notifications.announcements import Announcer
 from orders.abandonment import Abandonment
 from orders.archive import OrderView
@@ -52,6 +53,8 @@ log = structlog.get_logger()
 
 # Each attempt follows a rebuild of a gate; three rebuilds within one request are a storm.
 MOST_ATTEMPTS = 3
+# Looked up in one query; as many as the writer takes at a time.
+MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,9 @@ class Placing:
         self._opening = opening
         self._dealbook = dealbook
         self._pool = pool
+        self._found: Together[tuple[str, str, str], asyncpg.Record] = Together(
+            self._find, most=MOST_AT_ONCE
+        )
         self._announcer = announcer
         self._clock = clock
         self._pay_within = timedelta(seconds=settings.payment_seconds)
@@ -121,10 +127,9 @@ class Placing:
         with self._writer.expecting():
             # The cart is read before the claim: what another tab notes from here on stays in it.
             found, cart = await asyncio.gather(
-                self._pool.fetchrow(sql("order_to_place"), user_id, key, checkout_id),
+                self._found.ask((user_id, key, checkout_id)),
                 self._cart(user_id),
             )
-            assert found is not None, "order_to_place.sql has always one row"
             known = _known(found, request_hash, expected_total)
             if known is not None:
                 return PlacedOrder(known, None)
@@ -141,6 +146,14 @@ class Placing:
         await self._announcer.cart(user_id)
         await self._announcer.order(user_id, draft.order_id)
         return PlacedOrder(draft.order_id, view)
+
+    async def _find(self, asked: list[tuple[str, str, str]]) -> list[asyncpg.Record]:
+        """What there is of the keys and checkouts of many buyers."""
+        users, keys, checkouts = zip(*asked, strict=True)
+        rows: list[asyncpg.Record] = await self._pool.fetch(
+            sql("order_to_place"), users, keys, checkouts
+        )
+        return rows
 
     def _check(self, checkout: CheckoutView, expected_total: Money) -> None:
         _check_total(checkout.total, expected_total)

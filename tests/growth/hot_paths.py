@@ -120,7 +120,9 @@ async def superseded(tape: Tape) -> None:
 
 @path("placeOrder, before the claim")
 async def order_to_place(tape: Tape) -> None:
-    await tape.fetchrow(sql("order_to_place"), HEAVY, "key", number("chk", 10))
+    users = [HEAVY, *(number("usr", n) for n in range(1, 20))]
+    keys, checkouts = ["key"] * 20, [number("chk", n) for n in range(10, 30)]
+    await tape.fetch(sql("order_to_place"), users, keys, checkouts)
 
 
 def drafts() -> list[Draft]:
