@@ -12,7 +12,7 @@ from graph.context import Context, RequestFacts
 from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
-from graph.express import AnswerAtOnce, Express, RawHeaders
+from graph.express import AnswerAtOnce, AtOnce, Express, RawHeaders
 from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.health import Health
@@ -21,6 +21,7 @@ from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.open_sessions import OpenSessions
 from graph.pages import page_routes
+from graph.pressure import Pressure
 from graph.public_answers import PublicAnswers
 from graph.response_cache import ResponseCache
 from graph.schema import build_schema
@@ -58,7 +59,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
             if opened is None:
                 opened = await stack.enter_async_context(open_resources(settings))
             cache = ResponseCache(most_bytes=settings.response_cache_bytes, hears=opened.hears)
-            receivers: list[Receiver] = [opened.sold_out, cache]
+            receivers: list[Receiver] = [opened.sold_out, opened.productbook, cache]
             hub = await stack.enter_async_context(
                 Hub(
                     broadcast=opened.broadcast,
@@ -88,7 +89,10 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 farewell=farewell,
             )
             stack.push_async_callback(board.errands.aclose)
-            turnstile = Turnstile(execution)
+            pressure = await stack.enter_async_context(
+                Pressure(most_lag_seconds=settings.shed_lag_ms / 1_000)
+            )
+            turnstile = Turnstile(execution, pressure)
             public = PublicAnswers(
                 cache,
                 execute=turnstile.read,
@@ -96,7 +100,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 clock=opened.clock,
             )
             stack.push_async_callback(public.aclose)
-            express = _open_express(opened, public, metrics)
+            express = _open_express(opened, public, pressure, metrics)
             receivers.append(express)
             for receiver in receivers:
                 opened.announcer.also_tell(receiver)
@@ -116,14 +120,16 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
 def answer_at_once(app: Starlette) -> AnswerAtOnce:
     """What a server may ask before it calls the application; it knows nothing before the start."""
 
-    def answer(headers: RawHeaders, body: bytes) -> bytes | None:
+    def answer(headers: RawHeaders, body: bytes) -> AtOnce | None:
         express: Express | None = app.state.express
         return None if express is None else express.answer(headers, body)
 
     return answer
 
 
-def _open_express(resources: Resources, public: PublicAnswers, metrics: Metrics) -> Express:
+def _open_express(
+    resources: Resources, public: PublicAnswers, pressure: Pressure, metrics: Metrics
+) -> Express:
     def on_refusal(deal_id: str) -> None:
         metrics.express("mutation")
         resources.tally.refused(deal_id, "SOLD_OUT")
@@ -133,8 +139,10 @@ def _open_express(resources: Resources, public: PublicAnswers, metrics: Metrics)
         public=public,
         known_viewer=resources.sessions.known,
         carts=resources.carts,
+        pressure=pressure,
         on_hit=lambda: metrics.express("query"),
         on_refusal=on_refusal,
+        on_overload=metrics.overloaded,
     )
 
 

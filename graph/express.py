@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from math import ceil
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
@@ -10,9 +12,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auth.sessions import Viewer
-from graph.http_answers import TELL_CACHE_STATUS, respond_body
+from graph.http_answers import (
+    OVERLOADED_RETRY_MS,
+    TELL_CACHE_STATUS,
+    overload,
+    respond_body,
+)
 from graph.middleware import edge_middleware
 from graph.negotiation import GRAPHQL_JSON, JSON, answer_type, is_json
+from graph.pressure import Pressure
 from graph.public_answers import PublicAnswers
 from graph.requests import BadRequest, Origins, credentials_of
 from graph.response_cache import Raw
@@ -21,8 +29,11 @@ from kit.settings import Settings
 
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-AnswerAtOnce: TypeAlias = Callable[[RawHeaders, bytes], bytes | None]
-"""What follows the Date header of the answer to a POST of this body; None when it takes longer."""
+AtOnce: TypeAlias = tuple[HTTPStatus, bytes]
+"""An answer: its status, and what follows its Date header."""
+
+AnswerAtOnce: TypeAlias = Callable[[RawHeaders, bytes], AtOnce | None]
+"""The answer to a POST of this body; None when it takes longer."""
 
 PATH: Final = b"/graphql"
 # Refusals that are remembered as bytes: each is one way in which one sold-out deal is asked for.
@@ -75,22 +86,28 @@ class Express:
         public: PublicAnswers,
         known_viewer: Callable[[str], Viewer | None],
         carts: RefusesAtOnce,
+        pressure: Pressure,
         on_hit: Callable[[], None],
         on_refusal: Callable[[str], None],
+        on_overload: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._origins = Origins(settings)
         self._public = public
         self._known_viewer = known_viewer
         self._carts = carts
+        self._pressure = pressure
+        self._on_overload = on_overload
         self._on_hit = on_hit
         self._on_refusal = on_refusal
         self._lanes: OrderedDict[tuple[bytes, ...], _Lane | None] = OrderedDict()
         self._refusals: OrderedDict[Raw, _Refusal] = OrderedDict()
         self._names = _names()
+        again = f"\r\nretry-after: {ceil(OVERLOADED_RETRY_MS / 1_000)}".encode()
+        self._overloaded = again + _wire(overload().to_json())
 
-    def answer(self, headers: RawHeaders, body: bytes) -> bytes | None:
-        """What follows the Date header of the answer to a POST; None when others must answer."""
+    def answer(self, headers: RawHeaders, body: bytes) -> AtOnce | None:
+        """The answer to a POST of this body; None when others must answer."""
         lane = self._lane(headers)
         if lane is None:
             return None
@@ -100,12 +117,16 @@ class Express:
             if not found.wire:
                 found.wire = _wire(found.body)
             self._on_hit()
-            return b"".join((lane.head, self._names(), found.wire))
+            return HTTPStatus.OK, b"".join((lane.head, self._names(), found.wire))
         refusal = self._refusals.get(raw)
-        if refusal is None or not self._is_refused(refusal, headers):
+        if refusal is not None and self._is_refused(refusal, headers):
+            self._on_refusal(refusal.deal_id)
+            return HTTPStatus.OK, b"".join((lane.head, self._names(), refusal.wire))
+        if not self._pressure.refuses_all:
             return None
-        self._on_refusal(refusal.deal_id)
-        return b"".join((lane.head, self._names(), refusal.wire))
+        self._on_overload()
+        refused = b"".join((lane.head, self._names(), self._overloaded))
+        return HTTPStatus.SERVICE_UNAVAILABLE, refused
 
     def remember_refusal(self, raw: Raw, deal_id: str, body: bytes, *, seconds: float) -> None:
         """Have these bytes refused with these while the deal is sold out, whoever sends them."""

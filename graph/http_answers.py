@@ -65,7 +65,7 @@ def overloaded(media_type: str) -> Response:
 
 
 def overload() -> Answer:
-    """The same as an answer."""
+    """The same as an answer; nothing of the operation was executed."""
     return plain_answer(
         "OVERLOADED", "Too much at once. Try again.", retryAfterMs=OVERLOADED_RETRY_MS
     )

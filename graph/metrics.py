@@ -118,6 +118,11 @@ class Metrics:
         if operation_type == "query":
             self.cache_hits.inc()
 
+    def overloaded(self) -> None:
+        """Count one request that was refused at once because there was too much to do."""
+        self._requests.labels("unknown", "503").inc()
+        self.refused("OVERLOADED")
+
     def refused(self, code: str) -> None:
         """Count one top-level error."""
         self._errors.labels(code).inc()

@@ -9,6 +9,7 @@ from graph.answers import Answer, present
 from graph.context import Context
 from graph.execution import Execution
 from graph.http_answers import overload, wrong_transport
+from graph.pressure import Pressure
 from graph.requests import BadRequest, Operation
 
 # Each waits for stores with bounded pools: more at once would only wait until they time out.
@@ -21,13 +22,16 @@ _READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
 class Turnstile:
     """The way to execution for operations whose answer is one response over HTTP."""
 
-    def __init__(self, execution: Execution, *, most_at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(
+        self, execution: Execution, pressure: Pressure, *, most_at_once: int = MOST_AT_ONCE
+    ) -> None:
         self._execution = execution
+        self._pressure = pressure
         self._most_at_once = most_at_once
         self._running = 0
 
     async def read(self, operation: Operation, context: Context) -> Answer:
-        """The answer to a query.
+        """The answer to a public query.
 
         Raises:
             BadRequest: it is none.
@@ -35,12 +39,13 @@ class Turnstile:
         return await self.run(operation, context, only_reads=True)
 
     async def run(self, operation: Operation, context: Context, *, only_reads: bool) -> Answer:
-        """The answer to a query or mutation; OVERLOADED when too many are executed already.
+        """The answer to a query or mutation; OVERLOADED when there is more than time allows.
 
         Raises:
             BadRequest: it is none of these, or a mutation although only reads are wanted.
         """
-        if self._running >= self._most_at_once:
+        late = self._pressure.refuses_queries and context.operation_type == "query"
+        if late or self._pressure.refuses_all or self._running >= self._most_at_once:
             return overload()
         self._running += 1
         try:

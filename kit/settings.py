@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     response_cache_bytes: int = Field(
         64 * 1024 * 1024, ge=0, description="public answers kept per process; 0: none"
     )
+    shed_lag_ms: float = Field(
+        50.0, gt=0, description="the event loop may be so late; beyond it OVERLOADED at once"
+    )
     query_depth: int = Field(15, ge=1, description="deepest nesting of a document")
     query_aliases: int = Field(100, ge=1, description="most aliases in a document")
     query_tokens: int = Field(1_000, ge=1, description="most tokens in a document")

@@ -1,7 +1,6 @@
 """HTTP as uvicorn speaks it, with a lane for what can be answered at once."""
 
-from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -10,8 +9,6 @@ from graph.event_stream import ABORT
 from graph.express import PATH, AnswerAtOnce
 
 log = structlog.get_logger()
-
-_OK: Final = STATUS_LINE[HTTPStatus.OK]
 
 
 class ExpressHttp(HttpToolsProtocol):
@@ -85,12 +82,13 @@ class ExpressHttp(HttpToolsProtocol):
             return False
         if answer is None:
             return False
+        status, rest = answer
         head = [
             part
             for name, value in self.server_state.default_headers
             for part in (name, b": ", value, b"\r\n")
         ]
-        self.transport.write(b"".join((_OK, *head, answer)))
+        self.transport.write(b"".join((STATUS_LINE[status], *head, rest)))
         return True
 
     def _let_go(self) -> None:

@@ -1,5 +1,6 @@
 """Serving an ASGI application with uvicorn: in this process, or in several on one socket."""
 
+import gc
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +23,9 @@ _FINISH_SECONDS = 10
 # Storefronts ask again within half a minute; proxies keep theirs a minute.
 _KEEP_ALIVE_SECONDS = 65
 _WATCH_SECONDS = 0.25
+# New objects before the young are looked at, then the older, then all: for Python's own defaults
+# (700, 10, 10) each request would be several collections.
+_COLLECT_AFTER = (50_000, 20, 100)
 
 
 class Server(uvicorn.Server):
@@ -30,6 +34,17 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then leave what there is by then out of garbage collections.
+
+        A full one looks at every object that lives: tens of thousands of sockets made a request's
+        CPU time a fifth longer (bench W6). What dies young is still collected soon.
+        """
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let what is in flight finish, send the rest away."""

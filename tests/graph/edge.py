@@ -29,6 +29,7 @@ from graph.groups import Groups
 from graph.library import Library, document_check, open_library
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
+from graph.pressure import Pressure
 from graph.public_answers import PublicAnswers
 from graph.response_cache import ResponseCache
 from graph.socket import GraphQLSocket
@@ -62,6 +63,7 @@ class Edge:
     board: Switchboard
     cache: ResponseCache
     express: Express
+    pressure: Pressure
 
     @property
     def calls(self) -> list[str]:
@@ -146,7 +148,8 @@ async def serve_edge(
         pace=pace,
     )
     cache = ResponseCache(most_bytes=settings.response_cache_bytes, hears=lambda: fakes.hears)
-    turnstile = Turnstile(execution, most_at_once=most_at_once)
+    pressure = Pressure(most_lag_seconds=settings.shed_lag_ms / 1_000)
+    turnstile = Turnstile(execution, pressure, most_at_once=most_at_once)
     public = PublicAnswers(
         cache, execute=turnstile.read, make_context=make_context, clock=fakes.clock
     )
@@ -155,8 +158,10 @@ async def serve_edge(
         public=public,
         known_viewer=fakes.sessions.known,
         carts=fakes,
+        pressure=pressure,
         on_hit=lambda: metrics.express("query"),
         on_refusal=lambda _: metrics.express("mutation"),
+        on_overload=metrics.overloaded,
     )
     endpoint = GraphQLEndpoint(board, settings, turnstile=turnstile, public=public, express=express)
     app = Starlette(
@@ -182,6 +187,7 @@ async def serve_edge(
             board=board,
             cache=cache,
             express=express,
+            pressure=pressure,
         )
         await public.aclose()
 
