@@ -1,16 +1,15 @@
 """The dataloaders of one operation: deals, their stock, their products."""
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import structlog
 from pymongo.errors import PyMongoError
-from strawberry.dataloader import DataLoader
 
 from kit.ids import is_id
-from models.documents import Product
+from loaders.batches import Loader
 from models.records import Deal
 from orders.errors import TryLater
+from orders.productbook import ProductRow
 from orders.stockboard import StockView
 from runtime.resources import Resources
 
@@ -18,11 +17,6 @@ log = structlog.get_logger()
 
 # More than a page has; a document with many aliased pages is read in several rounds.
 BATCH: Final = 500
-
-ProductRow: TypeAlias = Mapping[str, Any]
-_SHOWN: Final = dict.fromkeys(
-    ("sku", "name", "description", "category", "image_url", "attributes"), True
-)
 
 
 class Loaders:
@@ -32,16 +26,14 @@ class Loaders:
     sent to a store.
     """
 
+    __slots__ = ("_resources", "deal", "product", "stock")
+
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self.deal: DataLoader[str, Deal | None] = DataLoader(self._deals, max_batch_size=BATCH)
-        self.stock: DataLoader[str, StockView | None] = DataLoader(
-            self._stocks, max_batch_size=BATCH
-        )
+        self.deal: Loader[Deal | None] = Loader(self._deals, most=BATCH)
+        self.stock: Loader[StockView | None] = Loader(self._stocks, most=BATCH)
         # While the catalogue is out of reach, loading a product raises TryLater.
-        self.product: DataLoader[str, ProductRow | None] = DataLoader(
-            self._products, max_batch_size=BATCH
-        )
+        self.product: Loader[ProductRow | None] = Loader(self._products, most=BATCH)
 
     def forget(self) -> None:
         """Read everything anew from here on: something was changed, or time has passed."""
@@ -58,20 +50,14 @@ class Loaders:
         return [found.get(deal_id) for deal_id in deal_ids]
 
     async def _products(self, product_ids: list[str]) -> list[ProductRow | BaseException | None]:
-        wanted = _shaped("prod", product_ids)
-        if not wanted:
-            return [None] * len(product_ids)
-        # The raw collection: building documents is Beanie's slow part, and nobody changes them.
-        collection = self._resources.mongo[Product.Settings.name]
         try:
-            rows = await collection.find({"_id": {"$in": wanted}}, _SHOWN).to_list(len(wanted))
+            found = await self._resources.productbook.many(_shaped("prod", product_ids))
         except PyMongoError as error:
             log.warning("catalogue_unreachable", error=repr(error))
             return [
                 TryLater(retry_after_ms=1_000, reason="the catalogue is out of reach")
                 for _ in product_ids
             ]
-        found = {row["_id"]: row for row in rows}
         return [found.get(product_id) for product_id in product_ids]
 
 

@@ -11,6 +11,7 @@ from models.documents import Attribute, Product
 from notifications.announcements import Announcer
 from orders.dealbook import DealBook
 from orders.errors import InvalidInput, NotFound, TryLater
+from orders.productbook import ProductBook
 from orders.text import check_line, check_text
 
 MOST_ATTRIBUTES = 50
@@ -22,9 +23,17 @@ _URL = 2_000
 class Catalogue:
     """Creates, edits and deletes products; deals keep a copy of the category to filter by."""
 
-    def __init__(self, *, pool: asyncpg.Pool, dealbook: DealBook, announcer: Announcer) -> None:
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        dealbook: DealBook,
+        productbook: ProductBook,
+        announcer: Announcer,
+    ) -> None:
         self._pool = pool
         self._dealbook = dealbook
+        self._productbook = productbook
         self._announcer = announcer
 
     async def create(
@@ -91,6 +100,7 @@ class Catalogue:
             await product.replace()
         except (PyMongoError, RevisionIdWasChanged) as error:
             raise TryLater(retry_after_ms=1_000, reason="the catalogue is out of reach") from error
+        await self._tell(product.id)
         await self._tell_deals(product)
         return product
 
@@ -112,6 +122,7 @@ class Catalogue:
             await product.delete()
         except PyMongoError as error:
             raise TryLater(retry_after_ms=1_000, reason="the catalogue is out of reach") from error
+        await self._tell(product_id)
         return product_id
 
     async def category_of(self, product_id: str) -> str | None:
@@ -135,6 +146,11 @@ class Catalogue:
         if product is None:
             raise NotFound("product")
         return product
+
+    async def _tell(self, product_id: str) -> None:
+        """Have it read anew from here on, by this process and by all others."""
+        self._productbook.drop(product_id)
+        await self._announcer.product(product_id)
 
     async def _tell_deals(self, product: Product) -> None:
         """Copy the category to the product's deals, and tell that they changed."""

@@ -44,6 +44,7 @@ from orders.opening import Opening
 from orders.outage import Outage
 from orders.paging import Cursors
 from orders.placing import Placing
+from orders.productbook import ProductBook
 from orders.pruning import Pruning
 from orders.reconciliation import Reconciliation
 from orders.refunding import Refunding
@@ -81,6 +82,7 @@ class Resources:
     sessions: Sessions
     stock: Stock
     dealbook: DealBook
+    productbook: ProductBook
     shelf: DealShelf
     stockboard: StockBoard
     gatekeeper: Gatekeeper
@@ -130,13 +132,15 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
     stock = Stock(redis, longest_hold=longest_hold)
     index = CartIndex(redis)
     cursors = Cursors(settings.secret_key.get_secret_value())
-    dealbook = DealBook()
+    dealbook, productbook = DealBook(), ProductBook(connections.mongo)
     sold_out = SoldOutBoard()
     gatekeeper = Gatekeeper(
         stock=stock, pool=pool, dealbook=dealbook, announcer=announcer, sold_out=sold_out
     )
     supersession = Supersession(pool=pool, index=index)
-    catalogue = Catalogue(pool=pool, dealbook=dealbook, announcer=announcer)
+    catalogue = Catalogue(
+        pool=pool, dealbook=dealbook, productbook=productbook, announcer=announcer
+    )
     abandonment = Abandonment(pool=pool, clock=clock)
     intents = Intents(pool=pool, gateway=gateway)
     settlement = Settlement(
@@ -207,6 +211,7 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
         sessions=Sessions(pool, clock, settings.session_days),
         stock=stock,
         dealbook=dealbook,
+        productbook=productbook,
         shelf=DealShelf(pool=pool, dealbook=dealbook, cursors=cursors, clock=clock),
         stockboard=StockBoard(stock=stock, pool=pool),
         gatekeeper=gatekeeper,

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from pymongo.errors import ServerSelectionTimeoutError
 
+from orders.productbook import ProductBook
 from runtime.resources import Resources
 
 
@@ -22,4 +23,5 @@ class Away:
 
 
 def without_catalogue(resources: Resources) -> Resources:
-    return replace(resources, mongo=cast("Any", Away()))
+    away = cast("Any", Away())
+    return replace(resources, mongo=away, productbook=ProductBook(away))

@@ -1,7 +1,7 @@
 """A hub and what tests do to it: tell it things, and wait for what it passes on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -11,6 +11,7 @@ from broadcaster import Broadcast
 
 from kit.clock import to_ms
 from notifications.announcements import CHANNEL
+from notifications.receiver import Receiver
 from orders.stockboard import StockView
 from runtime.resources import Resources
 from subscriptions.hub import Hub
@@ -64,7 +65,11 @@ class Listening:
 
 @asynccontextmanager
 async def start_hub(
-    resources: Resources, broadcast: Broadcast, *, changes_per_second: float = 1e9
+    resources: Resources,
+    broadcast: Broadcast,
+    *,
+    changes_per_second: float = 1e9,
+    receivers: Sequence[Receiver] = (),
 ) -> AsyncIterator[Listening]:
     ended: list[bytes] = []
     hub = Hub(
@@ -75,6 +80,7 @@ async def start_hub(
         clock=resources.clock,
         on_session_ended=ended.append,
         stock_changes_per_second=changes_per_second,
+        receivers=receivers,
     )
     async with hub:
         yield Listening(hub, broadcast, resources, ended)
