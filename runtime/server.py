@@ -29,22 +29,22 @@ _COLLECT_AFTER = (50_000, 20, 100)
 
 
 class Server(uvicorn.Server):
-    """Tells the application that it is to stop, before it waits for what is open to end."""
+    """Tells when it has started, and the application that it is to stop before it waits."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_stop: Callable[[], None],
+        on_start: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+        self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then leave what there is by then out of garbage collections.
-
-        A full one looks at every object that lives: tens of thousands of sockets made a request's
-        CPU time a fifth longer (bench W6). What dies young is still collected soon.
-        """
+        """Start serving."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_COLLECT_AFTER)
+        self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let what is in flight finish, send the rest away."""
@@ -84,7 +84,18 @@ def serve_app(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_FINISH_SECONDS,
     )
-    Server(config, on_stop).run(sockets=[listener])
+    Server(config, on_stop, _spare_collections).run(sockets=[listener])
+
+
+def _spare_collections() -> None:
+    """Leave what lives at the start out of garbage collections, and make full ones rare.
+
+    A full one looks at every object that lives: tens of thousands of sockets made a request's CPU
+    time a fifth longer (bench W6). What dies young is still collected soon.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def serve_in_processes(
