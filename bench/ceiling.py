@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bench.programs import find
+from bench.wrk import CONNECTIONS
 
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPED: Final = re.compile(r"\\(?:x(?P<hex>[0-9a-f]{2})|(?P<char>.))")
@@ -68,7 +69,9 @@ def _plain(found: re.Match[str]) -> str:
     return _CONTROLS.get(found["char"], found["char"])
 
 
-def ceiling(url: str, words: list[str], *, buyer: str, depths: tuple[int, ...]) -> Ceiling:
+def ceiling(
+    url: str, words: list[str], *, buyer: str, depths: tuple[int, ...], requests: int = _REQUESTS
+) -> Ceiling:
     """The rate of the script when each call is another buyer's, 32 connections at a time.
 
     Raises:
@@ -77,20 +80,22 @@ def ceiling(url: str, words: list[str], *, buyer: str, depths: tuple[int, ...]) 
     """
     varied = [word.replace(buyer, buyer[: -len(_RANDOM)] + _RANDOM) for word in words]
     assert varied != words, "the script is of no buyer"
-    return Ceiling({depth: _benchmark(url, varied, depth) for depth in depths})
+    return Ceiling({depth: _benchmark(url, varied, depth, requests) for depth in depths})
 
 
-def _benchmark(url: str, words: list[str], depth: int) -> float:
+def _benchmark(url: str, words: list[str], depth: int, requests: int) -> float:
+    at = urlsplit(url)
     done = subprocess.run(  # noqa: S603 - our own command, no shell
         [
-            find("redis-benchmark"), "-u", url, "-c", "32", "-n", str(_REQUESTS), "-P", str(depth),
+            find("redis-benchmark"), "-h", str(at.hostname), "-p", str(at.port),
+            "-a", str(at.password), "-c", str(CONNECTIONS), "-n", str(requests), "-P", str(depth),
             "-r", str(_BUYERS), "--csv", *(word.encode("latin-1") for word in words),
         ],
         capture_output=True,
         check=False,
     )  # fmt: skip
+    # The command with its quotes and commas, then seven numbers, of which the first is the rate.
     lines = [line for line in done.stdout.decode("latin-1").splitlines() if line.startswith('"')]
     if done.returncode or not lines:
         raise NoScript(f"redis-benchmark: {(done.stderr or done.stdout)[-200:]!r}")
-    # "the command","requests a second",...: the command may have commas of its own.
-    return float(lines[-1].rsplit('","', 7)[1].strip('"'))
+    return float(lines[-1].rsplit('","', 7)[1])

@@ -25,6 +25,8 @@ from runtime.resources import open_resources
 
 _BUYERS: Final = 40
 _ALLOTMENT: Final = 1_000
+# An order may name ten thousand deals.
+_LINE_BYTES: Final = 4 * 2**20
 
 
 class Posts:
@@ -65,7 +67,7 @@ class Posts:
 async def _serve() -> None:
     configure_logs("WARNING")
     loop = asyncio.get_running_loop()
-    orders = asyncio.StreamReader()
+    orders = asyncio.StreamReader(limit=_LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     async with open_resources(load_settings()) as resources:
         gates, posts = Gates(resources), Posts()
