@@ -43,13 +43,13 @@ POINTS: Final = {
         # Everything is written in the transaction, then it has committed.
         CrashPoint(
             "order-commit",
-            ("orders.batch:_claim", "leaving"),
+            ("orders.batch:_keep_keys", "leaving"),
             ("orders.batch:place_batch", "leaving"),
         ),
         _around("redis-commit", "inventory.claims:Claims.commit_claim"),
         _around("job", "orders.handlers:JobHandlers.*"),
         _around("intent-created", "payments.stripe_gateway:StripeGateway.open_intent"),
-        _around("intent-stored", "orders.intents:Intents.remember"),
+        _around("intent-stored", "orders.intents:Intents._remember"),
         _around("inbox-insert", "payments.events:receive"),
         # The answer is on its way to the provider when its background task runs.
         CrashPoint("event-answer", (_ANSWER, "leaving"), (_ANSWER, "leaving")),
