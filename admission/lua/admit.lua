@@ -1,6 +1,6 @@
 #!lua
 -- Counts attempts of one subject; refused ones do not count.
--- with: attempts
+-- with: attempts, count
 -- KEYS[1] string  what is known of the subject's attempts
 -- ARGV[1] integer  attempts; negative: gives as many back
 -- ARGV[2] integer  burst: most attempts in a window, and what the bucket holds

@@ -1,7 +1,7 @@
 #!lua flags=no-cluster
 -- Adds to a cart, or changes it: counts the attempt, notes the deal and its key, holds the units.
 -- Its keys have several hash tags. A key whose request supersedes a checkout stays NOTED.
--- with: gate, holds, change, cart, request, attempts, limits
+-- with: gate, holds, change, cart, request, attempts, count, limits
 -- KEYS[1] hash    stock
 -- KEYS[2] hash    holds
 -- KEYS[3] zset    due: buyer -> deadline, Unix ms
