@@ -28,7 +28,7 @@ STRIPE_WEBHOOK_SECRET = "whsec_flashsale_tests"
 
 # The top of the ladder, in this order: tests that start programs. All but the first stop this
 # process' event loop meanwhile.
-PROGRAMS = ("clients", "runtime", "journey", "browser")
+PROGRAMS = ("clients", "proxy", "runtime", "journey", "browser")
 LEFT_OUT = pytest.StashKey[dict[str, LeftOut]]()
 
 

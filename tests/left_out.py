@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 NODE_VERSION = 20  # of graphql-ws
 GET_NODE = f"node {NODE_VERSION} or newer and npm: apt-get install nodejs npm"
+GET_NGINX = "nginx on the PATH: apt-get install nginx-light"
 GET_CHROMIUM = "chromium: apt-get install chromium"
 
 
@@ -26,7 +27,12 @@ def find_left_out() -> dict[str, LeftOut]:
     """By the folder's name under tests/; empty on a machine that has everything."""
     node = () if _has_node() else (GET_NODE,)
     chromium = () if shutil.which("chromium") else (GET_CHROMIUM,)
-    needs: Mapping[str, tuple[str, ...]] = {"clients": node, "browser": (*chromium, *node)}
+    nginx = () if shutil.which("nginx") else (GET_NGINX,)
+    needs: Mapping[str, tuple[str, ...]] = {
+        "clients": node,
+        "proxy": nginx,
+        "browser": (*chromium, *node),
+    }
     return {folder: LeftOut(folder, missing) for folder, missing in needs.items() if missing}
 
 
