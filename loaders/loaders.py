@@ -30,10 +30,14 @@ class Loaders:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self.deal: Loader[Deal | None] = Loader(self._deals, most=BATCH)
+        self.deal: Loader[Deal | None] = Loader(
+            self._deals, most=BATCH, at_hand=resources.dealbook.fresh
+        )
         self.stock: Loader[StockView | None] = Loader(self._stocks, most=BATCH)
         # While the catalogue is out of reach, loading a product raises TryLater.
-        self.product: Loader[ProductRow | None] = Loader(self._products, most=BATCH)
+        self.product: Loader[ProductRow | None] = Loader(
+            self._products, most=BATCH, at_hand=resources.productbook.fresh
+        )
 
     def forget(self) -> None:
         """Read everything anew from here on: something was changed, or time has passed."""

@@ -1,4 +1,4 @@
-"""The terms of deals, read from Postgres at most once a second for each deal and process."""
+"""The terms of deals, as a process remembers them."""
 
 from models.records import Deal
 from orders.book import Book

@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 import orjson
 
@@ -24,9 +25,29 @@ class Page(Generic[T]):
     """One page of a list and a cursor for each of its items."""
 
     items: list[T]
-    cursors: list[str]
+    cursors: Sequence[str]
     has_next: bool
     has_previous: bool
+
+
+class LazyCursors(Sequence[str]):
+    """The cursors of a page, each signed when it is asked for: most never are."""
+
+    def __init__(self, length: int, write: Callable[[int], str]) -> None:
+        self._places = range(length)
+        self._write = write
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._write(each) for each in self._places[place]]
+        return self._write(self._places[place])
 
 
 class Cursors:

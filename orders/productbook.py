@@ -1,6 +1,6 @@
-"""What pages show of products, read from MongoDB at most once a second for each and process."""
+"""What pages show of products, as a process remembers it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -22,8 +22,12 @@ class ProductBook(Book[ProductRow]):
     While the catalogue is out of reach, asking for what is not fresh raises PyMongoError.
     """
 
-    def __init__(self, mongo: AsyncDatabase[dict[str, Any]]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        mongo: AsyncDatabase[dict[str, Any]],
+        hears: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(hears)
         # The raw collection: building documents is Beanie's slow part.
         self._collection = mongo[Product.Settings.name]
 

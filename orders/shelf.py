@@ -9,7 +9,7 @@ import asyncpg
 from kit.clock import Clock, from_micros, to_micros
 from models.records import Deal
 from orders.dealbook import DealBook
-from orders.paging import BadCursor, Cursors, Page
+from orders.paging import BadCursor, Cursors, LazyCursors, Page
 from orders.phases import Phase
 
 Sort = Literal["ENDING_SOON", "NEWEST", "BIGGEST_DISCOUNT", "PRICE_ASC"]
@@ -39,6 +39,20 @@ _PHASES: Final[dict[Phase, str]] = {
 }
 
 
+# When a deal opens or ends next, whichever it is: lists may be others then.
+_NEXT_MOMENT: Final = (
+    "SELECT least((SELECT min(starts_at) FROM deals WHERE starts_at > $1),"
+    " (SELECT min(ends_at) FROM deals WHERE ends_at > $1)) AS moment"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPage(Page[Deal]):
+    """A page of deals; time alone may make it another one at `next_moment`, not before."""
+
+    next_moment: datetime | None
+
+
 class DealShelf:
     """Reads pages of deals; one query for a page's ids, one for what is not known of them."""
 
@@ -58,7 +72,7 @@ class DealShelf:
         sort: Sort,
         first: int,
         after: str | None,
-    ) -> Page[Deal]:
+    ) -> ShelfPage:
         """A page of deals in this phase (any, when None) and category.
 
         Raises:
@@ -76,29 +90,30 @@ class DealShelf:
             where.append(f"({order.column}, id) {sign} (${len(values) - 1}, ${len(values)})")
         values.append(first + 1)
         direction = "DESC" if order.falls else "ASC"
+        by = f"value {direction}, id {direction}"
         rows = await self._pool.fetch(
-            f"SELECT id, {order.column} AS value FROM deals"  # noqa: S608 - columns are ours
-            f" WHERE {' AND '.join(where)}"
-            f" ORDER BY {order.column} {direction}, id {direction} LIMIT ${len(values)}",
+            f"SELECT m.moment, d.id, d.value FROM ({_NEXT_MOMENT}) AS m"  # noqa: S608 - columns are ours
+            f"  LEFT JOIN (SELECT id, {order.column} AS value FROM deals"
+            f"              WHERE {' AND '.join(where)} ORDER BY {by} LIMIT ${len(values)}) AS d"
+            f"    ON true ORDER BY {by}",
             *values,
         )
-        deals = await self._dealbook.many([row["id"] for row in rows[:first]])
-        shown = [row for row in rows[:first] if row["id"] in deals]
-        return Page(
-            items=[deals[row["id"]] for row in shown],
-            cursors=[self._cursors.write(sort, _plain(row["value"]), row["id"]) for row in shown],
-            has_next=len(rows) > first,
-            has_previous=after is not None,
-        )
+        moment: datetime | None = rows[0]["moment"]
+        found = [row for row in rows if row["id"] is not None]
+        deals = await self._dealbook.many([row["id"] for row in found[:first]])
+        shown = [row for row in found[:first] if row["id"] in deals]
 
-    async def next_moment(self) -> datetime | None:
-        """When a deal opens or ends next, whichever it is: lists may be others then."""
-        moment: datetime | None = await self._pool.fetchval(
-            "SELECT least((SELECT min(starts_at) FROM deals WHERE starts_at > $1),"
-            " (SELECT min(ends_at) FROM deals WHERE ends_at > $1))",
-            self._clock.now(),
+        def cursor(place: int) -> str:
+            row = shown[place]
+            return self._cursors.write(sort, _plain(row["value"]), row["id"])
+
+        return ShelfPage(
+            items=[deals[row["id"]] for row in shown],
+            cursors=LazyCursors(len(shown), cursor),
+            has_next=len(found) > first,
+            has_previous=after is not None,
+            next_moment=moment,
         )
-        return moment
 
     def _position(self, sort: Sort, after: str) -> list[object]:
         value, deal_id = self._cursors.read(sort, after)

@@ -1,5 +1,6 @@
 """Deals and their live stock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, TypeAlias, cast
@@ -8,11 +9,12 @@ import strawberry
 
 from graph.context import ApiError, Info
 from kit.ids import sibling
-from kit.money import Money as Amount
+from loaders.batches import Loading, made_of
 from models import records
 from orders.errors import TryLater
 from orders.paging import BadCursor
 from orders.phases import Phase, next_change, next_second, phase_of, seconds_remaining
+from orders.productbook import ProductRow
 from orders.shelf import Sort
 from orders.stockboard import StockView, level_of
 from orders.text import check_line
@@ -20,7 +22,7 @@ from resolvers.connections import PAGE, After, First, PageInfo, bad_cursor, wind
 from resolvers.described import field
 from resolvers.money import Money
 from resolvers.node import Node
-from resolvers.products import Product, find_product
+from resolvers.products import Product, load_product
 
 DealId: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The deal's id.")]
 
@@ -115,21 +117,15 @@ class Deal(Node):
         return seconds_remaining(self.record, self.seen_at)
 
     @field("What is sold; null only while the catalogue is unreachable.")
-    async def product(self, info: Info) -> Product | None:
+    def product(self, info: Info) -> Product | None:
         """The product, from the catalogue; a deal can be sold without it."""
-        try:
-            return await find_product(info, self.record.product_id)
-        except TryLater:
-            return None
+        return made_of(load_product(info, self.record.product_id), _product_if_any)
 
     @field("The live stock.")
-    async def stock(self, info: Info) -> Stock:
+    def stock(self, info: Info) -> Stock:
         """The deal's counters, one read for all deals of the operation."""
         info.context.depends_on(f"stock:{self.id}")
-        view = await info.context.loaders.stock.load(self.id)
-        if view is None:
-            raise ApiError("NOT_FOUND", "This deal was deleted a moment ago.")
-        return Stock.of(view)
+        return made_of(info.context.loaders.stock.load(self.id), _stock)
 
     @classmethod
     def of(cls, deal: records.Deal, now: datetime) -> "Deal":
@@ -139,14 +135,29 @@ class Deal(Node):
             record=deal,
             seen_at=now,
             title=deal.title,
-            price=Money.of(Amount(deal.price_minor, deal.currency)),
-            list_price=Money.of(Amount(deal.list_price_minor, deal.currency)),
+            price=Money(amount_minor=deal.price_minor, currency=deal.currency),
+            list_price=Money(amount_minor=deal.list_price_minor, currency=deal.currency),
             discount_percent=deal.discount_percent,
             phase=DealPhase[phase_of(deal, now)],
             starts_at=deal.starts_at,
             ends_at=deal.ends_at,
             purchase_limit=deal.purchase_limit,
         )
+
+
+def _product_if_any(loading: Loading[ProductRow | None]) -> Product | None:
+    try:
+        row = loading.result()
+    except TryLater:
+        return None
+    return None if row is None else Product.of_row(row)
+
+
+def _stock(loading: Loading[StockView | None]) -> Stock:
+    view = loading.result()
+    if view is None:
+        raise ApiError("NOT_FOUND", "This deal was deleted a moment ago.")
+    return Stock.of(view)
 
 
 async def find_deal(info: Info, deal_id: str) -> Deal | None:
@@ -174,7 +185,16 @@ class DealEdge:
 
 @strawberry.type(description="A page of deals.")
 class DealConnection:
-    edges: list[DealEdge] = strawberry.field(description="The deals with their cursors.")
+    cursors: strawberry.Private[Sequence[str]]
+
+    @field("The deals with their cursors.")
+    def edges(self) -> list[DealEdge]:
+        """Made when they are asked for: each cursor has to be signed."""
+        return [
+            DealEdge(node=node, cursor=cursor)
+            for node, cursor in zip(self.nodes, self.cursors, strict=True)
+        ]
+
     nodes: list[Deal] = strawberry.field(description="The deals alone.")
     page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
 
@@ -204,8 +224,6 @@ class DealQuery:
         page_asked = window(first, after)
         shelf = info.context.resources.shelf
         info.context.depends_on("catalogue")
-        # Read before the page: what happens in between must not be missed.
-        _stays(info, await shelf.next_moment())
         try:
             page = await shelf.page(
                 phase=None if phase is None else cast("Phase", phase.name),
@@ -217,16 +235,10 @@ class DealQuery:
             )
         except BadCursor as reason:
             raise bad_cursor(reason) from None
+        _stays(info, page.next_moment)
         now = info.context.resources.clock.now()
         nodes = [Deal.of(deal, now) for deal in page.items]
-        return DealConnection(
-            edges=[
-                DealEdge(node=node, cursor=cursor)
-                for node, cursor in zip(nodes, page.cursors, strict=True)
-            ],
-            nodes=nodes,
-            page_info=PageInfo.of(page),
-        )
+        return DealConnection(cursors=page.cursors, nodes=nodes, page_info=PageInfo.of(page))
 
     @field("A deal; null when there is none of this id.", public=True)
     async def deal(

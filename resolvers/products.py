@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import strawberry
 
 from graph.context import Info
+from loaders.batches import Loading
 from models import documents
+from orders.productbook import ProductRow
 from resolvers.described import field
 from resolvers.node import Node
 
@@ -54,9 +56,14 @@ async def find_product(info: Info, product_id: str) -> Product | None:
     Raises:
         orders.errors.TryLater: the catalogue is out of reach.
     """
-    info.context.depends_on(f"product:{product_id}")
-    row = await info.context.loaders.product.load(product_id)
+    row = await load_product(info, product_id)
     return None if row is None else Product.of_row(row)
+
+
+def load_product(info: Info, product_id: str) -> Loading[ProductRow | None]:
+    """The same as a row, under way from here on."""
+    info.context.depends_on(f"product:{product_id}")
+    return info.context.loaders.product.load(product_id)
 
 
 @strawberry.type

@@ -132,7 +132,8 @@ def _assemble(settings: Settings, clock: Clock, connections: Connections) -> Res
     stock = Stock(redis, longest_hold=longest_hold)
     index = CartIndex(redis)
     cursors = Cursors(settings.secret_key.get_secret_value())
-    dealbook, productbook = DealBook(), ProductBook(connections.mongo)
+    dealbook = DealBook(connections.hears)
+    productbook = ProductBook(connections.mongo, connections.hears)
     sold_out = SoldOutBoard()
     gatekeeper = Gatekeeper(
         stock=stock, pool=pool, dealbook=dealbook, announcer=announcer, sold_out=sold_out
