@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.assistant import Assistant
-from bench.headline.findings import Costs, Headline
+from bench.headline.findings import OPENING, Costs, Headline
 from bench.headline.settling import Heard, check_all
 from bench.headline.shoppers import ADD_SHARE, Facts
 from bench.headline.zipf import allotments, shares
@@ -24,6 +24,9 @@ PER_SECOND: Final = 11_112.0
 SECONDS: Final = 150.0
 SURGE_SECONDS: Final = 10.0
 SURGE_FACTOR: Final = 2.0
+# The doors open a little before: pages are looked at for the first time. Told, but no goal's.
+_OPENING_SHARE: Final = 1 / 30
+_OPENING_RATE: Final = 0.1
 _USUAL_TURN_SECONDS: Final = 8
 _HOT: Final = 20
 _SEED: Final = 20_261_127
@@ -55,13 +58,16 @@ class Plan:
 
     @property
     def stretches(self) -> list[Stretch]:
-        """The steady rate with the surge in its middle."""
-        return surge_in_the_middle(
-            self.seconds,
-            self.per_second,
-            surge_seconds=self.surge_seconds,
-            factor=SURGE_FACTOR,
-        )
+        """First visitors, then the steady rate with the surge in its middle."""
+        return [
+            Stretch(OPENING, self.seconds * _OPENING_SHARE, self.per_second * _OPENING_RATE),
+            *surge_in_the_middle(
+                self.seconds,
+                self.per_second,
+                surge_seconds=self.surge_seconds,
+                factor=SURGE_FACTOR,
+            ),
+        ]
 
     @property
     def requests(self) -> float:
