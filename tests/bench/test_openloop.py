@@ -172,3 +172,21 @@ def test_what_finds_no_connection_waits_and_what_may_not_wait_is_not_sent(
     assert load.latencies(outcomes=[Outcome.UNANSWERED]).count == source.losses == 2
     assert load.waited == 5
     assert load.latencies(outcomes=[Outcome.UNSENT]).count == wanted - 2
+
+
+def test_a_stall_is_seen_by_all_who_were_meant_to_ask_meanwhile(served: list[Server]) -> None:
+    class Stalling(Server):
+        """Lets the first request wait for a fifth of a second."""
+
+        def _talk(self, connection: socket.socket, answers: list[bytes]) -> None:
+            connection.recv(1, socket.MSG_PEEK)
+            threading.Event().wait(0.2)
+            super()._talk(connection, answers)
+
+    served.append(Stalling([GOOD]))
+    load = drive(served[0], Echo(), connections=1)
+    latencies = load.latencies(outcomes=[Outcome.ACCEPTED])
+    meant = [at for at, _ in arrivals([Stretch("steady", 0.3, 200)], seed=1)]
+    late = sum(at - meant[0] < 0.1 for at in meant)
+    assert late > 10
+    assert latencies.beyond(95) >= late - 1
