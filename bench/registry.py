@@ -14,6 +14,8 @@ from bench.hot_list.findings import UNSAID as HOT_LIST_UNSAID
 from bench.hot_list.measure import measure as measure_hot_list
 from bench.memory.findings import UNSAID as MEMORY_UNSAID
 from bench.memory.measure import measure as measure_memory
+from bench.placing.findings import UNSAID as PLACING_UNSAID
+from bench.placing.measure import measure as measure_placing
 from bench.sold_out.findings import UNSAID as SOLD_OUT_UNSAID
 from bench.sold_out.measure import measure as measure_sold_out
 from bench.workload import Workload
@@ -40,6 +42,12 @@ WORKLOADS: Final = (
         unsaid=ADD_TO_CART_UNSAID,
         needs=("wrk",),
         peers_need=("redis-benchmark",),
+    ),
+    Workload(
+        name="W4",
+        title="orders, answered after COMMIT",
+        measure=measure_placing,
+        unsaid=PLACING_UNSAID,
     ),
     Workload(
         name="W5",
