@@ -16,7 +16,7 @@ from graph.express import AnswerAtOnce, AtOnce, Express, RawHeaders
 from graph.farewell import Farewell
 from graph.groups import Groups
 from graph.health import Health
-from graph.library import document_check, open_library, trusted_documents
+from graph.library import open_library, trusted_documents
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.open_sessions import OpenSessions
@@ -47,7 +47,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
         SettingsError: a trusted document is of no use; one line that names its file.
     """
     schema = build_schema(settings)
-    trouble_of = document_check(schema, settings)
+    trouble_of = schema.documents.trouble_of
     trusted = trusted_documents(settings, trouble_of)
     farewell = Farewell(ends_per_second=settings.socket_ends_per_second)
 
@@ -100,7 +100,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 clock=opened.clock,
             )
             stack.push_async_callback(public.aclose)
-            express = _open_express(opened, public, pressure, metrics)
+            express = _open_express(opened, public, turnstile, metrics)
             receivers.append(express)
             for receiver in receivers:
                 opened.announcer.also_tell(receiver)
@@ -128,7 +128,7 @@ def answer_at_once(app: Starlette) -> AnswerAtOnce:
 
 
 def _open_express(
-    resources: Resources, public: PublicAnswers, pressure: Pressure, metrics: Metrics
+    resources: Resources, public: PublicAnswers, turnstile: Turnstile, metrics: Metrics
 ) -> Express:
     def on_refusal(deal_id: str) -> None:
         metrics.express("mutation")
@@ -139,7 +139,7 @@ def _open_express(
         public=public,
         known_viewer=resources.sessions.known,
         carts=resources.carts,
-        pressure=pressure,
+        turnstile=turnstile,
         on_hit=lambda: metrics.express("query"),
         on_refusal=on_refusal,
         on_overload=metrics.overloaded,

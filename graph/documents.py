@@ -71,16 +71,31 @@ class Documents:
 
     def prepare(self, text: str, name: str | None) -> Prepared:
         """The operation of this name in this document; never raises."""
-        found = self._good.get(text) or self._refused.get(text)
-        if found is None:
-            found = self._read(text)
-            (self._refused if found.errors else self._good).keep(found)
+        found = self._find(text)
         prepared = found.known.get(name)
         if prepared is None:
             prepared = self._choose(found, name)
             if prepared.plans is not None:  # names that mean nothing are without end
                 found.known[name] = prepared
         return prepared
+
+    def trouble_of(self, text: str) -> str | None:
+        """What keeps all of a document from being executed; None: nothing. Never raises."""
+        found = self._find(text)
+        if found.errors:
+            return found.errors[0].message
+        assert found.document is not None
+        definitions = found.document.definitions
+        if any(isinstance(each, OperationDefinitionNode) for each in definitions):
+            return None
+        return "It has no operation."
+
+    def _find(self, text: str) -> _Document:
+        found = self._good.get(text) or self._refused.get(text)
+        if found is None:
+            found = self._read(text)
+            (self._refused if found.errors else self._good).keep(found)
+        return found
 
     def _read(self, text: str) -> _Document:
         try:

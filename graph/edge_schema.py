@@ -43,8 +43,8 @@ class EdgeSchema(strawberry.Schema):
     def __init__(
         self,
         query: type,
-        mutation: type,
-        subscription: type,
+        mutation: type | None = None,
+        subscription: type | None = None,
         *,
         settings: Settings,
         config: StrawberryConfig | None = None,

@@ -5,15 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from graphql import GraphQLError, OperationDefinitionNode, parse, specified_rules, validate
 from redis.asyncio import Redis
-from strawberry import Schema
 
 from graph.context import Code
 from graph.page_documents import all_page_documents
 from graph.remembered import Remembered, sha256_of
 from graph.requests import Asked, BadRequest, Operation
-from graph.rules import bounds_rule
 from graph.trusted import TroubleOf, Trusted, read_folder
 from kit.settings import Settings
 
@@ -139,25 +136,6 @@ def open_library(
         fits=lambda text: trouble_of(text) is None,
         only_trusted=settings.only_trusted_documents,
     )
-
-
-def document_check(schema: Schema, settings: Settings) -> TroubleOf:
-    """Tells what keeps a document from being executed under a deployment's bounds."""
-    rules = (*specified_rules, bounds_rule(settings))
-
-    def trouble_of(text: str) -> str | None:
-        try:
-            document = parse(text, max_tokens=settings.query_tokens)
-        except GraphQLError as error:
-            return error.message
-        except RecursionError:
-            return "It nests too deeply."
-        if not any(isinstance(each, OperationDefinitionNode) for each in document.definitions):
-            return "It has no operation."
-        errors = validate(schema._schema, document, rules)  # noqa: SLF001 - as strawberry does
-        return errors[0].message if errors else None
-
-    return trouble_of
 
 
 def _not_trusted() -> DocumentRefused:

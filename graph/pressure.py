@@ -1,16 +1,14 @@
-"""How late this process' event loop is, and what should be refused for it."""
+"""How late this process' event loop is."""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Self
 
 SAMPLE_SECONDS: Final = 0.01
 # One late turn is a pause of the garbage collector or of the machine. That many in a row are more
 # work than there is time for.
 SUSTAINED: Final = 3
-# Queries are refused at this share of the lateness at which everything is: mutations are worth
-# more.
-_QUERIES_SHARE: Final = 0.4
 
 
 class Pressure:
@@ -19,6 +17,7 @@ class Pressure:
     def __init__(self, *, most_lag_seconds: float) -> None:
         self._most = most_lag_seconds
         self._lags: deque[float] = deque([0.0] * SUSTAINED, maxlen=SUSTAINED)
+        self._listeners: list[Callable[[float], None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.lag_seconds = 0.0
 
@@ -31,19 +30,20 @@ class Pressure:
             self._timer.cancel()
 
     @property
-    def refuses_queries(self) -> bool:
-        """Whether queries that must be executed are refused; what is in memory never is."""
-        return self.lag_seconds > self._most * _QUERIES_SHARE
-
-    @property
-    def refuses_all(self) -> bool:
-        """Whether everything is refused that cannot be answered at once."""
+    def is_late(self) -> bool:
+        """Whether the loop has been too late for a while: what comes now cannot end in time."""
         return self.lag_seconds > self._most
+
+    def tell(self, listener: Callable[[float], None]) -> None:
+        """Call it with each sample, in seconds."""
+        self._listeners.append(listener)
 
     def note(self, lag_seconds: float) -> None:
         """Hear how late a turn was; the least of the last few counts."""
         self._lags.append(lag_seconds)
         self.lag_seconds = min(self._lags)
+        for listener in self._listeners:
+            listener(lag_seconds)
 
     def _wait(self) -> None:
         loop = asyncio.get_running_loop()

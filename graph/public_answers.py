@@ -1,8 +1,7 @@
 """Public queries answered from memory: executed once for all who ask, anew after a change."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import orjson
 import structlog
@@ -16,8 +15,6 @@ from kit.ids import new_id
 
 log = structlog.get_logger()
 
-Execute: TypeAlias = Callable[[Operation, Context], Awaitable[Answer]]
-"""Executes one query; what goes wrong is an answer as well."""
 
 Status: TypeAlias = Literal["hit", "miss", "bypass"]
 """Whether an answer came from memory, was executed and kept, or was not one to keep."""
@@ -28,6 +25,13 @@ MOST_RENEWALS: Final = 64
 
 Told: TypeAlias = tuple[CachedAnswer | Answer, Status]
 """What a request is answered with, kept bytes or an answer of its own, and whence it came."""
+
+
+class Execute(Protocol):
+    """Executes one query; what goes wrong is an answer as well."""
+
+    async def __call__(self, operation: Operation, context: Context, *, first: bool) -> Answer:
+        """The answer; `first` goes before others that wait for their turn."""
 
 
 class PublicAnswers:
@@ -85,7 +89,7 @@ class PublicAnswers:
         return kept, "miss"
 
     async def _fly(
-        self, key: Key, operation: Operation, context: Context
+        self, key: Key, operation: Operation, context: Context, *, first: bool = False
     ) -> tuple[Answer, CachedAnswer | None]:
         """Execute it, for all who come meanwhile; what may not be shared is this caller's alone."""
         flight: asyncio.Future[CachedAnswer | None] = asyncio.get_running_loop().create_future()
@@ -93,7 +97,7 @@ class PublicAnswers:
         shared: CachedAnswer | None = None
         reading = self.cache.begin()
         try:
-            answer = await self._execute(operation, context)
+            answer = await self._execute(operation, context, first=first)
             if _is_shareable(answer, context):
                 body = answer.to_json()
                 kept = self.cache.put(
@@ -129,7 +133,7 @@ class PublicAnswers:
         operation = Operation(query, orjson.loads(variables), name)
         # As nobody in particular.
         context = self._make_context(RequestFacts(new_id("req"), None, "", None, secure=False))
-        _, kept = await self._fly(answer.key, operation, context)
+        _, kept = await self._fly(answer.key, operation, context, first=True)
         if kept is None:
             self.cache.drop(answer)
 

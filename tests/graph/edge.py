@@ -26,7 +26,7 @@ from graph.execution import Execution
 from graph.express import AnswerAtOnce, Express
 from graph.farewell import Farewell
 from graph.groups import Groups
-from graph.library import Library, document_check, open_library
+from graph.library import Library, open_library
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
 from graph.pressure import Pressure
@@ -105,7 +105,7 @@ def edge_library(
     settings: Settings, trusted: Trusted | None = None, redis: Redis | None = None
 ) -> Library:
     """Documents of the small schema; without a Redis, as if that were away."""
-    trouble_of = document_check(small_schema(settings), settings)
+    trouble_of = small_schema(settings).documents.trouble_of
     redis = redis or open_redis(NOWHERE, connections=4)
     return open_library(trusted or Trusted(), redis, settings, trouble_of)
 
@@ -158,7 +158,7 @@ async def serve_edge(
         public=public,
         known_viewer=fakes.sessions.known,
         carts=fakes,
-        pressure=pressure,
+        turnstile=turnstile,
         on_hit=lambda: metrics.express("query"),
         on_refusal=lambda _: metrics.express("mutation"),
         on_overload=metrics.overloaded,
@@ -173,6 +173,7 @@ async def serve_edge(
         middleware=edge_middleware(settings),
     )
     async with (
+        pressure,
         serve(app, on_stop=farewell.say, answer_at_once=express.answer) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
     ):
