@@ -112,7 +112,7 @@ class PlacingFound:
                     f"Orders of {self.lines} lines, all on the same {self.lines} deals, by GraphQL"
                     f" from {self.connections} connections, each to another buyer's checkout; fsync"
                     f" on. pgbench: our statements, one order a transaction, {CLIENTS} clients. In"
-                    f" turns A B B A, {turns} turns each: median (least-most)."
+                    f" turns A B C C B A, {turns} turns each: median (least-most)."
                 ),
                 table(
                     ("", "orders a second", "x pgbench", "CPU-us of the API an order",
