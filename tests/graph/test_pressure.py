@@ -29,13 +29,11 @@ async def late(edge: Edge) -> None:
 
 def test_one_late_turn_is_no_pressure_and_several_are() -> None:
     pressure = Pressure(most_lag_seconds=LATE)
-    for _ in range(SUSTAINED - 1):
-        pressure.note(2 * LATE)
-    assert not pressure.is_late
-    pressure.note(2 * LATE)
-    assert pressure.is_late
-    pressure.note(0.0)
-    assert not pressure.is_late
+    seen = []
+    for lag in [2 * LATE] * SUSTAINED + [0.0]:
+        pressure.note(lag)
+        seen.append(pressure.is_late)
+    assert seen == [False] * (SUSTAINED - 1) + [True, False]
 
 
 async def test_a_loop_that_is_kept_busy_is_late() -> None:
