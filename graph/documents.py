@@ -81,14 +81,8 @@ class Documents:
 
     def trouble_of(self, text: str) -> str | None:
         """What keeps all of a document from being executed; None: nothing. Never raises."""
-        found = self._find(text)
-        if found.errors:
-            return found.errors[0].message
-        assert found.document is not None
-        definitions = found.document.definitions
-        if any(isinstance(each, OperationDefinitionNode) for each in definitions):
-            return None
-        return "It has no operation."
+        errors = self._find(text).errors
+        return errors[0].message if errors else None
 
     def _find(self, text: str) -> _Document:
         found = self._good.get(text) or self._refused.get(text)

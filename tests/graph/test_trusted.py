@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from graph.library import document_check
 from graph.remembered import sha256_of
 from graph.trusted import Trusted, read_folder
 from kit.settings import SettingsError
@@ -48,7 +47,7 @@ def write(folder: Path, files: dict[str, Any]) -> None:
 
 def read(folder: Path) -> Trusted:
     settings, trusted = edge_settings(), Trusted()
-    read_folder(trusted, folder, document_check(small_schema(settings), settings))
+    read_folder(trusted, folder, small_schema(settings).documents.trouble_of)
     return trusted
 
 
@@ -94,7 +93,7 @@ def test_a_clients_documents_are_found_for_it_alone(tmp_path: Path) -> None:
     [
         ({"shop/a.graphql": "{ hello "}, "a.graphql: Syntax Error: Expected Name, found <EOF>."),
         ({"shop/a.graphql": WRONG}, f"a.graphql: {NO_FIELD}"),
-        ({"a.graphql": "fragment F on Query { hello }"}, "a.graphql: It has no operation."),
+        ({"a.graphql": "fragment F on Query { hello }"}, "a.graphql: Fragment 'F' is never used."),
         ({"a.json": "{"}, "a.json: unexpected end of data: line 1 column 2 (char 1)."),
         ({"a.json": {sha256_of(BYE): HELLO}}, f"a.json: {sha256_of(BYE)} {NO_HASH}"),
         ({"a.json": {"Hello": HELLO}}, f"a.json: Hello {NO_HASH}"),
