@@ -38,15 +38,13 @@ def measure(stage: Stage, options: Options, checks: Checks) -> AddToCartFound:
         trial = _Trial(stage, checks, ours, tokens, many)
         answer = trial.one_add()
         raw.ask("/load", answer.encode())
-        trial.load_ours(_WARM_SECONDS, COLD)
-        trial.load_ours(_WARM_SECONDS, HOT)
+        for name in (COLD, HOT):
+            trial.load_ours(_WARM_SECONDS, name, Redis())
         for name in (_NAMES + _NAMES[::-1]) * _ROUNDS:
             if name == RAW_POST:
                 turn = trial.load_raw(raw, options.seconds)
             else:
-                before = stage.commands()
-                turn = trial.load_ours(options.seconds, name)
-                redis.add(stage.commands().since(before), turn.load.requests)
+                turn = trial.load_ours(options.seconds, name, redis)
             turns[name].append(turn)
             stage.tell(f"W3: {name}: {turn.per_second:,.0f} a second, {turn.cpu_us:.0f} CPU-us")
         limit = trial.ceiling() if options.peers else None
@@ -86,13 +84,14 @@ class _Trial:
         self._stage.forget_carts()
         return answer or ""
 
-    def load_ours(self, seconds: float, name: str) -> Turn:
-        """One turn, after which the units must add up to the answers."""
+    def load_ours(self, seconds: float, name: str, redis: Redis) -> Turn:
+        """One turn, after which the units must add up to the answers; `redis` counts it in."""
         deals = self._deals(name)
-        before = self._count(deals)
-        used = cpu_seconds(self._ours.pid)
-        seen = load(self._ours.port, seconds, self._files(deals))
+        before, files = self._count(deals), self._files(deals)
+        commands, used = self._stage.commands(), cpu_seconds(self._ours.pid)
+        seen = load(self._ours.port, seconds, files)
         turn = Turn(seen.accepted, seen, cpu_seconds(self._ours.pid) - used)
+        redis.add(self._stage.commands().since(commands), seen.requests)
         after = self._count(deals)
         held = after["held"] - before["held"]
         self._checks.check(
