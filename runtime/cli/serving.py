@@ -10,7 +10,7 @@ import typer
 import uvloop
 
 from kit.log import configure_logs
-from kit.settings import load_settings, require_stores
+from kit.settings import Settings, load_settings, require_stores
 from runtime.cli.joining import command_settings
 from runtime.folder import WorkFolder
 from runtime.ports import LOOPBACK, reserve_port
@@ -66,6 +66,8 @@ def serve(
     asyncio.run(check_stores(settings, migrated=True))
     configure_logs(settings.log_level)
     if settings.api_processes > 1:
+        if settings.trusted_documents:
+            _check_trusted_documents(settings)
         serve_in_processes(settings, listener, environment=dict(os.environ))
         return
     from graph.app import answer_at_once, create_app  # noqa: PLC0415 - not loaded by processes that do not serve
@@ -79,6 +81,13 @@ def serve(
         on_stop=app.state.farewell.say,
         answer_at_once=answer_at_once(app),
     )
+
+
+def _check_trusted_documents(settings: Settings) -> None:
+    """Have a wrong one stop this command, before it stops its children over and over."""
+    from graph.app import create_app  # noqa: PLC0415 - as above
+
+    create_app(settings)
 
 
 @commands.command()
