@@ -92,7 +92,7 @@ class Gates:
         buyer, quantity = self._buyers[turn % _BUYERS], 1 + turn // _BUYERS % 2
         answer = await self._hold(deal_id, buyer, quantity, _HOLD_FOR)
         told = self._resources.gatekeeper
-        await (told.repeat if at_once else told.announce)(answer.counters)
+        (told.repeat if at_once else told.announce)(answer.counters)
         return answer
 
     async def sell_out(self, *, deal: str, units: int, until: float) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Gates:
             answer = await self._hold(deal, new_id("usr"), 1, hold_for)
             assert answer.hold is not None
             deadlines.append(answer.hold.deadline_ms)
-            await self._resources.gatekeeper.announce(answer.counters)
+            self._resources.gatekeeper.announce(answer.counters)
 
         room = asyncio.Semaphore(_MOST_AT_ONCE)
 

@@ -58,7 +58,7 @@ class Announcer:
         """Tell somebody in this process, too, and at once: it sees its own changes first."""
         self._near.append(receiver)
 
-    async def stock(self, news: StockNews) -> None:
+    def stock(self, news: StockNews) -> None:
         """Tell the news of one deal, conflated. Older news than known are dropped."""
         known = self._latest.get(news.deal_id)
         if known is not None and (known.epoch, known.version) >= (news.epoch, news.version):
@@ -69,31 +69,31 @@ class Announcer:
         turned = (news.available <= 0) != self._was_sold_out.get(news.deal_id, False)
         self._conflation.offer(news.deal_id, news, urgent=turned)
 
-    async def repeat(self, news: StockNews) -> None:
+    def repeat(self, news: StockNews) -> None:
         """Tell counters once more, whatever was told before. For the worker's slow heartbeat."""
         self._tell_stock(news.deal_id, news)
 
-    async def deal(self, deal_id: str) -> None:
+    def deal(self, deal_id: str) -> None:
         """Tell that a deal's terms changed: it was created, edited, paused, resumed or ended."""
         for receiver in self._near:
             receiver.deal_changed(deal_id)
         self._publish({"kind": "deal", "deal_id": deal_id})
 
-    async def product(self, product_id: str) -> None:
+    def product(self, product_id: str) -> None:
         """Tell that a product was edited or deleted; its deals are told of one by one."""
         for receiver in self._near:
             receiver.product_changed(product_id)
         self._publish({"kind": "product", "product_id": product_id})
 
-    async def cart(self, user_id: str) -> None:
+    def cart(self, user_id: str) -> None:
         """Tell that a buyer's cart changed."""
         self._publish({"kind": "cart", "user_id": user_id})
 
-    async def order(self, user_id: str, order_id: str) -> None:
+    def order(self, user_id: str, order_id: str) -> None:
         """Tell that an order changed its state or its payment."""
         self._publish({"kind": "order", "user_id": user_id, "order_id": order_id})
 
-    async def session(self, token_hash: bytes) -> None:
+    def session(self, token_hash: bytes) -> None:
         """Tell that a session was revoked: its token and its sockets stop working."""
         self._publish({"kind": "session", "token_hash": token_hash.hex()})
 

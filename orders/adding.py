@@ -93,8 +93,8 @@ class Adding:
     async def tell(self, user_id: str, open_checkout: str | None, counters: Counters) -> None:
         """Tell everybody whom a changed hold concerns; the checkout made from it is over."""
         await self._supersession.cart_changed(user_id, open_checkout)
-        await self._gatekeeper.announce(counters)
-        await self._announcer.cart(user_id)
+        self._gatekeeper.announce(counters)
+        self._announcer.cart(user_id)
 
     async def _can_be_at_once(self) -> bool:
         try:

@@ -150,7 +150,7 @@ class Catalogue:
     async def _tell(self, product_id: str) -> None:
         """Have it read anew from here on, by this process and by all others."""
         self._productbook.drop(product_id)
-        await self._announcer.product(product_id)
+        self._announcer.product(product_id)
 
     async def _tell_deals(self, product: Product) -> None:
         """Copy the category to the product's deals, and tell that they changed."""
@@ -161,7 +161,7 @@ class Catalogue:
         )
         for row in rows:
             self._dealbook.drop(row["id"])
-            await self._announcer.deal(row["id"])
+            self._announcer.deal(row["id"])
 
 
 def _check_attributes(attributes: Sequence[tuple[str, str]]) -> list[Attribute]:

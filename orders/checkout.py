@@ -185,7 +185,7 @@ class Checkouts:
             view.total.currency,
             view.expires_at,
         )
-        await self._announcer.cart(view.user_id)
+        self._announcer.cart(view.user_id)
         if written:
             return view
         found = await self.find(view.user_id, view.id)

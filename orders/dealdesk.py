@@ -116,7 +116,7 @@ class DealDesk:
             await self._gatekeeper.rebuild(deal_id, above=0)
         except (RedisError, OSError) as error:
             log.warning("gate_opens_later", deal_id=deal_id, error=repr(error))
-        await self._announcer.deal(deal_id)
+        self._announcer.deal(deal_id)
         return deal_id
 
     async def update(
@@ -240,7 +240,7 @@ class DealDesk:
         except (RedisError, OSError) as error:
             log.warning("gate_left_behind", deal_id=deal_id, error=repr(error))
         self._dealbook.drop(deal_id)
-        await self._announcer.deal(deal_id)
+        self._announcer.deal(deal_id)
         return deal_id
 
     async def tell_gate(self, deal_id: str) -> None:
@@ -254,7 +254,7 @@ class DealDesk:
         self._dealbook.drop(deal_id)
         deal = await self._dealbook.get(deal_id)
         if deal is not None and await self._gatekeeper.tell_terms(deal):
-            await self._announcer.deal(deal_id)
+            self._announcer.deal(deal_id)
 
     async def _tell_now(self, deal_id: str) -> None:
         """Tell everybody what was just written; the job staged with it makes it sure."""
@@ -265,7 +265,7 @@ class DealDesk:
                 await self._gatekeeper.tell_terms(deal)
         except TryLater as later:
             log.warning("gate_told_later", deal_id=deal_id, reason=later.reason)
-        await self._announcer.deal(deal_id)
+        self._announcer.deal(deal_id)
 
     async def _set_terms(self, deal_id: str, statement: str, *, even_ended: bool = False) -> str:
         now = self._clock.now()

@@ -76,7 +76,7 @@ class Gatekeeper:
                 await self._catch_up(deal_id, ours=deal.epoch, gates=stale.gate_epoch)
             except GateRefusal as refusal:
                 self._note(refusal.counters)
-                await self._tell_lapsed(refusal.counters, refusal.lapsed)
+                self._tell_lapsed(refusal.counters, refusal.lapsed)
                 raise
             except OUT_OF_REACH as error:
                 log.warning("gate_unreachable", deal_id=deal_id, error=repr(error))
@@ -84,7 +84,7 @@ class Gatekeeper:
             else:
                 if isinstance(answer, HoldAnswer):
                     self._note(answer.counters)
-                    await self._tell_lapsed(answer.counters, answer.lapsed)
+                    self._tell_lapsed(answer.counters, answer.lapsed)
                 return answer
         raise _being_counted(deal_id)
 
@@ -102,16 +102,16 @@ class Gatekeeper:
             self._sold_out.forget(deal_id)
             return
         self._note(answer.counters)
-        await self._tell_lapsed(answer.counters, answer.lapsed)
+        self._tell_lapsed(answer.counters, answer.lapsed)
 
-    async def announce(self, counters: Counters) -> None:
+    def announce(self, counters: Counters) -> None:
         """Tell everybody a deal's counters, as a script answered them."""
         self._note(counters)
-        await self._announcer.stock(_news(counters))
+        self._announcer.stock(_news(counters))
 
-    async def repeat(self, counters: Counters) -> None:
+    def repeat(self, counters: Counters) -> None:
         """Tell counters that may have been told before: a lost message heals by this."""
-        await self._announcer.repeat(_news(counters))
+        self._announcer.repeat(_news(counters))
 
     async def ensure_open(self, deal_id: str) -> None:
         """Open the gate of a deal if it is lost or of another epoch.
@@ -184,7 +184,7 @@ class Gatekeeper:
         log.info(
             "gate_rebuilt", deal_id=deal_id, epoch=counters.epoch, available=counters.available
         )
-        await self.announce(counters)
+        self.announce(counters)
         return True
 
     async def recount(self, deal_id: str, *, above: int) -> None:
@@ -216,13 +216,13 @@ class Gatekeeper:
         except GateUnreadable as error:
             raise _being_counted(deal_id) from error
 
-    async def _tell_lapsed(self, counters: Counters | None, buyer_ids: Sequence[str]) -> None:
+    def _tell_lapsed(self, counters: Counters | None, buyer_ids: Sequence[str]) -> None:
         """Tell of holds of other buyers that lapsed in passing."""
         if counters is None or not buyer_ids:
             return
-        await self.announce(counters)
+        self.announce(counters)
         for buyer_id in buyer_ids:
-            await self._announcer.cart(buyer_id)
+            self._announcer.cart(buyer_id)
 
     def _note(self, counters: Counters | None) -> None:
         """Remember whether a deal is sold out."""

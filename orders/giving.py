@@ -52,6 +52,6 @@ async def hand_over(gift: Gift, *, stock: Stock, gatekeeper: Gatekeeper) -> None
             operation_id=gift.operation_id,
             ledger_seq=gift.ledger_seq,
         )
-        await gatekeeper.announce(counters)
+        gatekeeper.announce(counters)
     except (StaleEpoch, RedisError, OSError) as error:
         log.warning("gate_told_later", deal_id=gift.deal_id, error=repr(error))

@@ -83,7 +83,7 @@ class JobHandlers:
         match settled.word:
             case "APPLIED":
                 if settled.counters is not None and rank != CLAIMED:
-                    await self._gatekeeper.announce(settled.counters)
+                    self._gatekeeper.announce(settled.counters)
             case "OLD_RANK" | "NEWER_EPOCH":
                 return
             case "UNKNOWN_CLAIM":
@@ -157,7 +157,7 @@ class JobHandlers:
             raise TryLater(retry_after_ms=500, reason="the gate is not open yet") from stale
         except (RedisError, OSError) as error:
             raise TryLater(retry_after_ms=1_000, reason="the stock is out of reach") from error
-        await self._gatekeeper.announce(counters)
+        self._gatekeeper.announce(counters)
 
     async def _tell(self, message: dict[str, Any], rank: int) -> Settled:
         deal_id, order_id = message["deal_id"], message["order_id"]

@@ -72,5 +72,5 @@ class LateMoney:
             return answer
 
         answer = await self._gatekeeper.at_gate(deal_id, reclaim)
-        await self._gatekeeper.announce(answer.counters)
+        self._gatekeeper.announce(answer.counters)
         return confirmed

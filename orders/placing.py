@@ -143,8 +143,8 @@ class Placing:
         _, view = await asyncio.gather(
             self._leave_cart(checkout, cart), self._opening.attempt(draft)
         )
-        await self._announcer.cart(user_id)
-        await self._announcer.order(user_id, draft.order_id)
+        self._announcer.cart(user_id)
+        self._announcer.order(user_id, draft.order_id)
         return PlacedOrder(draft.order_id, view)
 
     async def _find(self, asked: list[tuple[str, str, str]]) -> list[asyncpg.Record]:

@@ -60,7 +60,7 @@ class Refunding:
         if moved is None:
             return await self._as_it_is(order_id)
         log.info("refund_begun", order_id=order_id, restock=restock, actor=actor)
-        await self._announcer.order(moved["user_id"], order_id)
+        self._announcer.order(moved["user_id"], order_id)
         return OrderRef(moved["user_id"], order_id)
 
     async def _as_it_is(self, order_id: str) -> OrderRef:

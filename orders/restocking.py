@@ -64,7 +64,7 @@ class Restocking:
             await self._raise(deal_id, delta, note=note, actor=actor)
         else:
             await self._lower(deal_id, -delta, note=note, actor=actor)
-        await self._announcer.deal(deal_id)
+        self._announcer.deal(deal_id)
         return deal_id
 
     async def _raise(self, deal_id: str, units: int, *, note: str, actor: str) -> None:
@@ -101,7 +101,7 @@ class Restocking:
             name=f"lower {deal_id}",
         )
         await asyncio.shield(recording)  # a caller that gives up leaves no units in between
-        await self._gatekeeper.announce(counters)
+        self._gatekeeper.announce(counters)
 
     async def _record_or_undo(
         self, deal_id: str, units: int, epoch: int, operation_id: str, *, note: str, actor: str

@@ -142,7 +142,7 @@ class SafetyStock:
     async def _tell(self, gift: Gift, *, actor: str) -> None:
         log.info("safety_stock_released", deal_id=gift.deal_id, units=gift.delta, actor=actor)
         await hand_over(gift, stock=self._stock, gatekeeper=self._gatekeeper)
-        await self._announcer.deal(gift.deal_id)
+        self._announcer.deal(gift.deal_id)
 
 
 async def _tells_what_is_withheld(connection: Connection, deal_id: str) -> bool:

@@ -75,7 +75,7 @@ class Settlement:
                 moved = await self._apply_late(row, facts, payment)
             else:
                 moved = await self._apply(row, decision) is not None
-            await self._announcer.order(user_id, order_id)
+            self._announcer.order(user_id, order_id)
             again = await self._ask_provider(key, decision)
             listed = listed or Effect.CANCEL_INTENTS in decision.effects
             if not (moved or again):
@@ -97,7 +97,7 @@ class Settlement:
         )
         if reviewed:
             log.error("order_under_review", order_id=order_id, charged=str(charged))
-            await self._announcer.order(user_id, order_id)
+            self._announcer.order(user_id, order_id)
 
     async def review(self, user_id: str, order_id: str, *, reason: str) -> None:
         """Leave an order whose refund failed to a person. May be repeated."""
@@ -108,7 +108,7 @@ class Settlement:
             order_id,
         )
         log.error("order_under_review", order_id=order_id, reason=reason)
-        await self._announcer.order(user_id, order_id)
+        self._announcer.order(user_id, order_id)
 
     async def begin_cancelling(self, user_id: str, order_id: str) -> OrderStatus | None:
         """Mark an unpaid order as being cancelled; its status now, None when there is none."""

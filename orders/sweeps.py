@@ -101,7 +101,7 @@ class Sweeps:
             )
             await self._stage_settling(connection, due)
         for row in due:
-            await self._announcer.order(row["user_id"], row["id"])
+            self._announcer.order(row["user_id"], row["id"])
         return len(due)
 
     async def poll_payments(self) -> int:
@@ -181,7 +181,7 @@ class Sweeps:
         counters = await self._stock.read(deal_ids) if deal_ids else {}
         for found in counters.values():
             if found is not None:
-                await self._gatekeeper.repeat(found)
+                self._gatekeeper.repeat(found)
         return len(counters)
 
     async def _at_each(self, sweep: str, once: Callable[[str], Awaitable[int]]) -> int:
@@ -204,9 +204,9 @@ class Sweeps:
         answer = await self._stock.lapse_holds(deal_id, limit=MOST_HOLDS)
         if answer is None or not answer.lapsed:
             return 0
-        await self._gatekeeper.announce(answer.counters)
+        self._gatekeeper.announce(answer.counters)
         for buyer_id in answer.lapsed:
-            await self._announcer.cart(buyer_id)
+            self._announcer.cart(buyer_id)
         return len(answer.lapsed)
 
     async def _notice_holds(self, deal_id: str) -> int:

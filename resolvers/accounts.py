@@ -123,7 +123,7 @@ class AccountMutation:
             return False
         ended = await context.resources.sessions.revoke(viewer.token_hash)
         try:  # others first: our own end may be this very request's
-            await context.resources.announcer.session(viewer.token_hash)
+            context.resources.announcer.session(viewer.token_hash)
         finally:
             context.hub.end_session(viewer.token_hash)
         return ended

@@ -50,7 +50,7 @@ async def test_the_first_change_is_told_and_the_newest_after_a_pause() -> None:
     channel = Channel()
     told = announcer(channel, changes_per_second=OFTEN)
     for version in range(1, 6):
-        await told.stock(news(version, 9 - version))
+        told.stock(news(version, 9 - version))
     await sent()
     assert channel.versions == [1]
     async with asyncio.timeout(10):
@@ -63,7 +63,7 @@ async def test_selling_out_and_coming_back_are_told_at_once() -> None:
     channel = Channel()
     told = announcer(channel, changes_per_second=NEVER)
     for version, available in enumerate((2, 1, 0, 0, 3, 2, 0), start=1):
-        await told.stock(news(version, available))
+        told.stock(news(version, available))
     await sent()
     assert channel.versions == [1, 3, 5, 7]
     await told.aclose()
@@ -74,7 +74,7 @@ async def test_older_news_are_dropped() -> None:
     channel = Channel()
     told = announcer(channel, changes_per_second=1e9)
     for version, epoch in ((5, 1), (4, 1), (1, 2), (9, 1)):
-        await told.stock(news(version, 5, epoch=epoch))
+        told.stock(news(version, 5, epoch=epoch))
     await told.aclose()
     assert channel.versions[0] == 5
     assert 4 not in channel.versions
@@ -84,8 +84,8 @@ async def test_older_news_are_dropped() -> None:
 async def test_what_was_held_back_is_told_before_the_process_ends() -> None:
     channel = Channel()
     told = announcer(channel, changes_per_second=NEVER)
-    await told.stock(news(1, 5))
-    await told.stock(news(2, 4))
+    told.stock(news(1, 5))
+    told.stock(news(2, 4))
     await told.aclose()
     assert channel.versions == [1, 2]
 
@@ -93,10 +93,10 @@ async def test_what_was_held_back_is_told_before_the_process_ends() -> None:
 async def test_what_is_told_in_one_turn_goes_out_in_one_message_and_in_order() -> None:
     channel = Channel()
     told = announcer(channel, changes_per_second=NEVER)
-    await told.cart("usr_a")
-    await told.stock(news(1, 5))
-    await told.stock(news(2, 0))
-    await told.order("usr_a", "ord_a")
+    told.cart("usr_a")
+    told.stock(news(1, 5))
+    told.stock(news(2, 0))
+    told.order("usr_a", "ord_a")
     await sent()
     assert channel.together == [4]
     assert channel.versions == [1, 2]
@@ -114,10 +114,10 @@ async def test_a_store_that_hangs_keeps_nobody_waiting_and_no_more_than_so_many_
 
     channel = Hanging()
     told = announcer(channel, changes_per_second=NEVER)
-    await told.cart("usr_first")
+    told.cart("usr_first")
     await sent()
     for version in range(MOST_WAITING + 1):
-        await told.repeat(news(version, 5))
+        told.repeat(news(version, 5))
     channel.go_on.set()
     await told.aclose()
     assert channel.versions == list(range(1, MOST_WAITING + 1))

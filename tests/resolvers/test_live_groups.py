@@ -124,7 +124,7 @@ async def test_an_order_that_did_not_change_is_not_told_again(
     order = (await place(alice, await checkout(alice, await shop.deal())))["order"]
     hers = await floor.join(alice, "OrderChanged", orderId=order["id"])
     executions = floor.executions
-    await counter.resources.announcer.order(alice.user_id, order["id"])
+    counter.resources.announcer.order(alice.user_id, order["id"])
     await until(lambda: floor.executions == executions + 1)
     assert len(hers.payloads) == 1
     await alice.run("CancelOrder", orderId=order["id"])
