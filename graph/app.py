@@ -12,10 +12,12 @@ from graph.context import Context, RequestFacts
 from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
-from graph.express import AnswerAtOnce, AtOnce, Express, RawHeaders
+from graph.express import Express
 from graph.farewell import Farewell
+from graph.front_door import Answer, Answered, Client, FrontDoor
 from graph.groups import Groups
 from graph.health import Health
+from graph.lanes import Lanes, RawHeaders
 from graph.library import open_library, trusted_documents
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
@@ -41,7 +43,7 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
 
     Resources that are given are used, and left open; otherwise it opens and closes its own.
     Whoever serves it says `app.state.farewell` before it waits for what is open, and may ask
-    `answer_at_once(app)` before it calls it.
+    `front_door(app)` before it calls it.
 
     Raises:
         SettingsError: a trusted document is of no use; one line that names its file.
@@ -100,7 +102,8 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 clock=opened.clock,
             )
             stack.push_async_callback(public.aclose)
-            express = _open_express(opened, public, turnstile, metrics)
+            lanes = Lanes(settings)
+            express = _open_express(opened, lanes, public, turnstile, metrics)
             receivers.append(express)
             for receiver in receivers:
                 opened.announcer.also_tell(receiver)
@@ -108,34 +111,45 @@ def create_app(settings: Settings, *, resources: Resources | None = None) -> Sta
                 board, settings, turnstile=turnstile, public=public, express=express
             )
             app.router.routes[:] = _routes(opened, board, endpoint)
-            app.state.express = express
+            app.state.front_door = FrontDoor(
+                settings,
+                lanes=lanes,
+                express=express,
+                endpoint=endpoint,
+                make_context=execution.make_context,
+                metrics=metrics,
+            )
             yield
 
     app = Starlette(lifespan=lifespan, middleware=edge_middleware(settings))
     app.state.farewell = farewell
-    app.state.express = None
+    app.state.front_door = None
     return app
 
 
-def answer_at_once(app: Starlette) -> AnswerAtOnce:
-    """What a server may ask before it calls the application; it knows nothing before the start."""
+def front_door(app: Starlette) -> Answer:
+    """What a server may ask before it calls the application. It knows nothing before the start."""
 
-    def answer(headers: RawHeaders, body: bytes) -> AtOnce | None:
-        express: Express | None = app.state.express
-        return None if express is None else express.answer(headers, body)
+    def answer(headers: RawHeaders, body: bytes, client: Client) -> Answered:
+        door: FrontDoor | None = app.state.front_door
+        return None if door is None else door.answer(headers, body, client)
 
     return answer
 
 
 def _open_express(
-    resources: Resources, public: PublicAnswers, turnstile: Turnstile, metrics: Metrics
+    resources: Resources,
+    lanes: Lanes,
+    public: PublicAnswers,
+    turnstile: Turnstile,
+    metrics: Metrics,
 ) -> Express:
     def on_refusal(deal_id: str) -> None:
         metrics.express("mutation")
         resources.tally.refused(deal_id, "SOLD_OUT")
 
     return Express(
-        resources.settings,
+        lanes,
         public=public,
         known_viewer=resources.sessions.known,
         carts=resources.carts,

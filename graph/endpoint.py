@@ -15,7 +15,7 @@ from graph.context import Context
 from graph.documents import Prepared
 from graph.event_stream import EventStream, Results, answered, followed
 from graph.explorer import explorer_headers, explorer_page
-from graph.express import Express, client_bytes
+from graph.express import Express
 from graph.http_answers import (
     TELL_CACHE_STATUS,
     overloaded,
@@ -24,6 +24,7 @@ from graph.http_answers import (
     respond_kept,
     wrong_transport,
 )
+from graph.lanes import client_bytes
 from graph.negotiation import EVENT_STREAM, HTML, JSON, answer_type, is_json
 from graph.public_answers import PublicAnswers, Status
 from graph.requests import (
@@ -107,6 +108,18 @@ class GraphQLEndpoint:
         status = response.status_code
         await response(scope, receive, send)
         self._metrics.answered(operation_type, status, perf_counter() - started)
+
+    async def answer_post(
+        self, headers: Headers, raw: Raw, context: Context, media_type: str
+    ) -> Response:
+        """The answer to a POST in JSON that was let in; whoever calls counts it."""
+        try:
+            response = await self._answer("POST", headers, raw, context, media_type)
+        except BadRequest as refused:
+            self._metrics.refused(refused.code)
+            return refusal(refused, media_type, method="POST")
+        assert isinstance(response, Response), "a stream was not asked for"
+        return response
 
     def _admit(self, method: str, headers: Headers) -> Credentials:
         """Who asks; pages of other origins and methods that mean nothing here are turned away."""

@@ -24,6 +24,9 @@ DISCARDED_BYTES: Final = 16 * 1024 * 1024
 # A hash has at most 64 characters; registered documents may have names.
 MOST_ID_LENGTH: Final = 256
 SHA256_PREFIX: Final = "sha256:"
+CLIENT_NAMES: Final = ("apollographql-client-name", "x-client-name")
+"""The headers in which a program may say what it calls itself; the first counts."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -105,7 +108,7 @@ def facts_of(scope: Scope, headers: Headers, token: str | None) -> RequestFacts:
     return RequestFacts(
         request_id=request_id_of(scope),
         token=token,
-        address=_address(scope),
+        address=address_of(scope.get("client")),
         origin=headers.get("origin"),
         secure=scope["scheme"] in {"https", "wss"},
         client=client_of(headers),
@@ -114,7 +117,7 @@ def facts_of(scope: Scope, headers: Headers, token: str | None) -> RequestFacts:
 
 def client_of(headers: Headers) -> str | None:
     """What the program that asks calls itself: Apollo's header for it, or a plainer one."""
-    return headers.get("apollographql-client-name") or headers.get("x-client-name") or None
+    return next((name for each in CLIENT_NAMES if (name := headers.get(each))), None)
 
 
 class Origins:
@@ -249,12 +252,11 @@ def _document_id(given: object, entry: str) -> str:
     return given.removeprefix(SHA256_PREFIX)
 
 
-def _address(scope: Scope) -> str:
+def address_of(client: tuple[str, int] | None) -> str:
     """Whom to count attempts against: an IPv6 customer has a whole /64 to send from."""
-    client = scope.get("client")
     if client is None:
         return "unknown"
-    host: str = client[0]
+    host = client[0]
     if ":" not in host:
         return host
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from graph.express import AnswerAtOnce
+from graph.front_door import Answer
 from kit.settings import Settings
 from runtime.http_protocol import express_http
 from runtime.services import Service
@@ -59,17 +59,17 @@ def serve_app(
     trusted_proxies: str,
     message_bytes: int,
     on_stop: Callable[[], None] = lambda: None,
-    answer_at_once: AnswerAtOnce = lambda _headers, _body: None,
+    front_door: Answer = lambda _headers, _body, _client: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then call `on_stop` and finish what is in flight.
 
-    `answer_at_once` is asked before the application is, at its own path alone.
+    `front_door` is asked before the application is, at its own path alone.
     A socket on which a message is larger than `message_bytes` is closed with 1009.
     """
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=express_http(answer_at_once),
+        http=express_http(front_door),
         ws=BoundedSocket,
         ws_max_size=message_bytes,
         # A compressor for each of thousands of sockets costs more than the bytes it saves.

@@ -70,7 +70,7 @@ def serve(
             _check_trusted_documents(settings)
         serve_in_processes(settings, listener, environment=dict(os.environ))
         return
-    from graph.app import answer_at_once, create_app  # noqa: PLC0415 - not loaded by processes that do not serve
+    from graph.app import create_app, front_door  # noqa: PLC0415 - not loaded by processes that do not serve
 
     app = create_app(settings)
     serve_app(
@@ -79,7 +79,7 @@ def serve(
         trusted_proxies=settings.trusted_proxies,
         message_bytes=settings.body_bytes,
         on_stop=app.state.farewell.say,
-        answer_at_once=answer_at_once(app),
+        front_door=front_door(app),
     )
 
 

@@ -23,9 +23,11 @@ from graph.context import Context, RequestFacts
 from graph.crowding import Crowding
 from graph.endpoint import GraphQLEndpoint
 from graph.execution import Execution
-from graph.express import AnswerAtOnce, Express
+from graph.express import Express
 from graph.farewell import Farewell
+from graph.front_door import Answer, FrontDoor
 from graph.groups import Groups
+from graph.lanes import Lanes
 from graph.library import Library, open_library
 from graph.metrics import Metrics
 from graph.middleware import edge_middleware
@@ -153,8 +155,9 @@ async def serve_edge(
     public = PublicAnswers(
         cache, execute=turnstile.read, make_context=make_context, clock=fakes.clock
     )
+    lanes = Lanes(settings)
     express = Express(
-        settings,
+        lanes,
         public=public,
         known_viewer=fakes.sessions.known,
         carts=fakes,
@@ -164,6 +167,14 @@ async def serve_edge(
         on_overload=metrics.overloaded,
     )
     endpoint = GraphQLEndpoint(board, settings, turnstile=turnstile, public=public, express=express)
+    door = FrontDoor(
+        settings,
+        lanes=lanes,
+        express=express,
+        endpoint=endpoint,
+        make_context=make_context,
+        metrics=metrics,
+    )
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
@@ -174,7 +185,7 @@ async def serve_edge(
     )
     async with (
         pressure,
-        serve(app, on_stop=farewell.say, answer_at_once=express.answer) as port,
+        serve(app, on_stop=farewell.say, front_door=door.answer) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
     ):
         yield Edge(
@@ -198,7 +209,7 @@ async def serve(
     app: Starlette,
     *,
     on_stop: Callable[[], None] = lambda: None,
-    answer_at_once: AnswerAtOnce = lambda _headers, _body: None,
+    front_door: Answer = lambda _headers, _body, _client: None,
 ) -> AsyncIterator[int]:
     """Serve an application on a free port of loopback, in this event loop."""
     listening = socket.socket()
@@ -206,7 +217,7 @@ async def serve(
     server = Server(
         uvicorn.Config(
             app,
-            http=express_http(answer_at_once),
+            http=express_http(front_door),
             ws=BoundedSocket,
             ws_max_size=1024 * 1024,  # larger than ours: the test is of our own limit
             ws_per_message_deflate=False,
