@@ -5,7 +5,7 @@ import sys
 import typer
 
 from kit.settings import SettingsError
-from runtime.cli import benching, exporting, reconciling, records, serving
+from runtime.cli import benching, exporting, planning, reconciling, records, serving
 from runtime.problems import CannotStart
 
 # Of a command that was told wrongly or cannot begin; sysexits and click use it alike.
@@ -28,6 +28,7 @@ def command_line() -> typer.Typer:
     app.add_typer(reconciling.commands)
     app.add_typer(exporting.commands)
     app.add_typer(benching.commands)
+    app.add_typer(planning.commands)
     return app
 
 
