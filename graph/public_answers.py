@@ -1,6 +1,8 @@
 """Public queries answered from memory: executed once for all who ask, anew after a change."""
 
 import asyncio
+from dataclasses import dataclass
+from time import monotonic
 from typing import Final, Literal, Protocol, TypeAlias
 
 import orjson
@@ -25,6 +27,14 @@ MOST_RENEWALS: Final = 64
 
 Told: TypeAlias = tuple[CachedAnswer | Answer, Status]
 """What a request is answered with, kept bytes or an answer of its own, and whence it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """An execution under way, for all who ask meanwhile; it lands with None when it is not."""
+
+    began_at: float
+    landing: asyncio.Future[CachedAnswer | None]
 
 
 class Execute(Protocol):
@@ -52,7 +62,7 @@ class PublicAnswers:
         self._execute = execute
         self._make_context = make_context
         self._clock = clock
-        self._flights: dict[Key, asyncio.Future[CachedAnswer | None]] = {}
+        self._flights: dict[Key, _Flight] = {}
         self._renewals: set[asyncio.Task[None]] = set()
 
     async def aclose(self) -> None:
@@ -71,14 +81,16 @@ class PublicAnswers:
     async def answer(self, operation: Operation, context: Context, raw: Raw) -> Told:
         """The answer to a query; of all who ask at the same time, the first has it executed."""
         key = key_of(operation)
+        if key is None:
+            return await self._execute(operation, context, first=False), "bypass"
         found = self.cache.find(key)
         if found is not None:
             self._renew_if_due(found)
             self.cache.name(raw, found)
             return found, "hit"
         flight = self._flights.get(key)
-        if flight is not None:
-            shared = await asyncio.shield(flight)
+        if flight is not None and self.cache.is_fresh(flight.began_at):
+            shared = await asyncio.shield(flight.landing)
             if shared is not None:
                 self.cache.name(raw, shared)
                 return shared, "hit"
@@ -92,10 +104,10 @@ class PublicAnswers:
         self, key: Key, operation: Operation, context: Context, *, first: bool = False
     ) -> tuple[Answer, CachedAnswer | None]:
         """Execute it, for all who come meanwhile; what may not be shared is this caller's alone."""
-        flight: asyncio.Future[CachedAnswer | None] = asyncio.get_running_loop().create_future()
-        first = self._flights.setdefault(key, flight) is flight
+        flight = self._flights[key] = _Flight(
+            monotonic(), asyncio.get_running_loop().create_future()
+        )
         shared: CachedAnswer | None = None
-        reading = self.cache.begin()
         try:
             answer = await self._execute(operation, context, first=first)
             if _is_shareable(answer, context):
@@ -103,7 +115,7 @@ class PublicAnswers:
                 kept = self.cache.put(
                     key,
                     body,
-                    reading=reading,
+                    began_at=flight.began_at,
                     tags=context.sources.tags,
                     seconds=self.true_for(context.sources),
                 )
@@ -112,9 +124,8 @@ class PublicAnswers:
                 return answer, kept
             return answer, None
         finally:
-            self.cache.give_up(reading)
-            flight.set_result(shared)
-            if first:
+            flight.landing.set_result(shared)
+            if self._flights.get(key) is flight:
                 del self._flights[key]
 
     def _renew_if_due(self, answer: CachedAnswer) -> None:
@@ -144,9 +155,12 @@ class PublicAnswers:
         return (sources.valid_until - self._clock.now()).total_seconds()
 
 
-def key_of(operation: Operation) -> Key:
-    """What is asked, however it was written down."""
-    variables = orjson.dumps(operation.variables or {}, option=orjson.OPT_SORT_KEYS)
+def key_of(operation: Operation) -> Key | None:
+    """What is asked, however it was written down; None for variables nested beyond all use."""
+    try:
+        variables = orjson.dumps(operation.variables or {}, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return None
     return operation.query, operation.name, variables
 
 

@@ -30,6 +30,8 @@ _OVERHEAD_BYTES: Final = 600
 # Sold-out deals that are remembered as such; beyond it the next change of one is a change like any.
 _MOST_EMPTY: Final = 100_000
 _NEVER: Final = float("inf")
+# Changes are remembered for readings that take no longer than this; slower ones are not kept.
+_REMEMBERED_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -55,15 +57,6 @@ class CachedAnswer:
         return _OVERHEAD_BYTES + 2 * len(self.body) + asked + 100 * len(self.tags)
 
 
-@dataclass(slots=True, eq=False)
-class Reading:
-    """An execution under way, and what changed since it began: it may have read what was before."""
-
-    void: bool = False
-    touched_at: dict[str, float] = field(default_factory=dict)
-    turned: set[str] = field(default_factory=set)
-
-
 class ResponseCache:
     """Bytes of public answers, bounded; the ones not asked for longest go first.
 
@@ -85,7 +78,10 @@ class ResponseCache:
         self._answers: OrderedDict[Key, CachedAnswer] = OrderedDict()
         self._by_raw: dict[Raw, CachedAnswer] = {}
         self._by_tag: dict[str, set[CachedAnswer]] = {}
-        self._readings: set[Reading] = set()
+        # When something last changed, the newest last; what is older than any reading is dropped.
+        self._touched: OrderedDict[str, float] = OrderedDict()
+        self._turned: OrderedDict[str, float] = OrderedDict()
+        self._turned_at = self._forgot_at = -_NEVER
         self._empty: set[str] = set()
         self.bytes = 0
         self.dropped = 0
@@ -105,37 +101,39 @@ class ResponseCache:
         """Whether it should be read anew, while it may still be given."""
         return answer.renew_at <= self._now()
 
-    def begin(self) -> Reading:
-        """Say that an answer is being read from now on; `put` or `give_up` follows."""
-        reading = Reading()
-        self._readings.add(reading)
-        return reading
+    def is_fresh(self, began_at: float) -> bool:
+        """Whether what was begun to be read then may be given to those who ask now.
 
-    def give_up(self, reading: Reading) -> None:
-        """The answer that was being read is not to be kept. May be repeated."""
-        self._readings.discard(reading)
+        Nothing decisive has happened since, and it is not as old as an answer may be.
+        """
+        return self._turned_at < began_at and self._now() - began_at < STALE_SECONDS
 
     def put(
         self,
         key: Key,
         body: bytes,
         *,
-        reading: Reading,
+        began_at: float,
         tags: Iterable[str],
         seconds: float | None,
     ) -> CachedAnswer | None:
-        """Keep an answer for at most `seconds`; None when it is outdated already, or too large."""
-        self._readings.discard(reading)
+        """Keep an answer for at most `seconds`; None when it is outdated already, or too large.
+
+        It was begun to be read at `began_at` on the monotonic clock: what changed since may be
+        missing in it.
+        """
         tags = frozenset(tags)
         now = self._now()
         true_until = _NEVER if seconds is None else now + seconds
         good_until = min(now + MOST_SECONDS, true_until)
         renew_at = _NEVER
-        touched = [at for tag, at in reading.touched_at.items() if tag in tags]
-        if touched:
-            renew_at = min(touched) + RENEW_SECONDS
-            good_until = min(good_until, min(touched) + STALE_SECONDS)
-        if reading.void or reading.turned & tags or good_until <= now or not self._hears():
+        if any(self._touched.get(tag, -_NEVER) >= began_at for tag in tags):
+            # When it was first touched since is not known: at the latest as soon as it was begun.
+            renew_at = began_at + RENEW_SECONDS
+            good_until = min(good_until, began_at + STALE_SECONDS)
+        turned = self._forgot_at >= began_at or now - began_at > _REMEMBERED_SECONDS
+        turned = turned or any(self._turned.get(tag, -_NEVER) >= began_at for tag in tags)
+        if turned or good_until <= now or not self._hears():
             self._drop_key(key)
             return None
         answer = self._answers.get(key)
@@ -195,8 +193,7 @@ class ResponseCache:
 
     def forget_all(self) -> None:
         """Drop everything: announcements may be missing."""
-        for reading in self._readings:
-            reading.void = True
+        self._forgot_at = self._turned_at = self._now()
         self.dropped += len(self._answers)
         self._answers.clear()
         self._by_raw.clear()
@@ -215,16 +212,15 @@ class ResponseCache:
 
     def _touch(self, tag: str) -> None:
         now = self._now()
-        for reading in self._readings:
-            reading.touched_at.setdefault(tag, now)
+        _remember(self._touched, tag, now)
         for answer in self._by_tag.get(tag, ()):
             if answer.renew_at == _NEVER:
                 answer.renew_at = now + RENEW_SECONDS
                 answer.good_until = min(answer.good_until, now + STALE_SECONDS)
 
     def _turn(self, tag: str) -> None:
-        for reading in self._readings:
-            reading.turned.add(tag)
+        self._turned_at = self._now()
+        _remember(self._turned, tag, self._turned_at)
         for answer in tuple(self._by_tag.get(tag, ())):
             self.drop(answer)
 
@@ -258,3 +254,11 @@ class ResponseCache:
     def _make_room(self) -> None:
         while self.bytes > self._most_bytes:
             self.drop(next(iter(self._answers.values())))
+
+
+def _remember(moments: OrderedDict[str, float], tag: str, now: float) -> None:
+    """Note when it happened last, and forget what no reading can ask about any more."""
+    moments[tag] = now
+    moments.move_to_end(tag)
+    while next(iter(moments.values())) < now - _REMEMBERED_SECONDS:
+        moments.popitem(last=False)

@@ -42,8 +42,7 @@ class Kept:
     def put(
         self, key: Key = KEY, *tags: str, body: bytes = BODY, seconds: float | None = None
     ) -> CachedAnswer | None:
-        reading = self.cache.begin()
-        return self.cache.put(key, body, reading=reading, tags=tags, seconds=seconds)
+        return self.cache.put(key, body, began_at=self.now, tags=tags, seconds=seconds)
 
     def change(self, available: int = 5) -> None:
         self.cache.stock_changed("deal_a", 1, 1, available)
@@ -131,10 +130,10 @@ def test_nothing_is_found_or_kept_while_nothing_is_heard() -> None:
 
 def test_a_change_while_an_answer_is_read_makes_it_as_old_as_the_change() -> None:
     kept = Kept()
-    reading = kept.cache.begin()
+    began_at = kept.now
     kept.change()
     kept.now += RENEW_SECONDS
-    answer = kept.cache.put(KEY, BODY, reading=reading, tags=[STOCK], seconds=None)
+    answer = kept.cache.put(KEY, BODY, began_at=began_at, tags=[STOCK], seconds=None)
     assert answer is not None
     assert kept.cache.is_due(answer)
     kept.now += STALE_SECONDS - RENEW_SECONDS
@@ -145,7 +144,7 @@ def test_a_change_while_an_answer_is_read_makes_it_as_old_as_the_change() -> Non
 def test_an_answer_that_was_read_before_something_decisive_is_not_kept(happening: str) -> None:
     kept = Kept()
     kept.put(KEY, DEAL, STOCK)  # nor is the one before it
-    reading = kept.cache.begin()
+    began_at = kept.now
     match happening:
         case "sold out":
             kept.change(0)
@@ -156,7 +155,7 @@ def test_an_answer_that_was_read_before_something_decisive_is_not_kept(happening
         case "slow":
             kept.change()
             kept.now += STALE_SECONDS
-    assert kept.cache.put(KEY, BODY, reading=reading, tags=[DEAL, STOCK], seconds=None) is None
+    assert kept.cache.put(KEY, BODY, began_at=began_at, tags=[DEAL, STOCK], seconds=None) is None
     assert kept.cache.find(KEY) is None
 
 
@@ -166,6 +165,7 @@ def test_a_renewed_answer_keeps_the_ways_in_which_it_is_asked_for() -> None:
     assert answer is not None
     kept.cache.name(RAW, answer)
     kept.change()
+    kept.now += 0.001
     assert kept.put(KEY, STOCK, body=b"newer") is answer
     kept.now += STALE_SECONDS
     found = kept.cache.find_raw(RAW)
@@ -207,3 +207,29 @@ def test_one_answer_has_so_many_ways_of_being_asked_for() -> None:
     kept.cache.drop(answer)
     assert kept.cache.find_raw(raws[0]) is None
     assert kept.cache.bytes == 0
+
+
+def test_what_was_begun_before_something_decisive_is_for_nobody_who_asks_later() -> None:
+    kept = Kept()
+    began_at = kept.now
+    kept.now += 0.001
+    assert kept.cache.is_fresh(began_at)
+    kept.change(5)
+    assert kept.cache.is_fresh(began_at)
+    kept.cache.deal_changed("deal_b")
+    assert not kept.cache.is_fresh(began_at)
+    kept.now += 0.001
+    began_at = kept.now
+    kept.now += STALE_SECONDS
+    assert not kept.cache.is_fresh(began_at), "it is as old as an answer may be"
+
+
+def test_a_reading_that_took_longer_than_changes_are_remembered_is_not_kept() -> None:
+    kept = Kept()
+    began_at = kept.now
+    kept.cache.product_changed("prod_a")
+    kept.now += 20
+    kept.cache.product_changed("prod_b")  # what happened to the other is forgotten by now
+    assert (
+        kept.cache.put(KEY, BODY, began_at=began_at, tags=["product:prod_a"], seconds=None) is None
+    )
