@@ -55,7 +55,7 @@ class Process:
                 response = await self.http.post("/graphql", json=_body(operation), headers=headers)
             else:
                 response = await self.http.get(f"/graphql?{_query(operation)}", headers=headers)
-            if "OVERLOADED" not in response.text:
+            if "OVERLOADED" not in response.text or "data" in response.json():
                 return response
             await asyncio.sleep(0.01)
 
