@@ -138,6 +138,15 @@ async def test_an_answer_is_what_an_execution_would_be(
             await stage.check(ask, documents[ask.document], things)
 
 
+async def test_each_operation_of_a_document_has_an_answer_of_its_own(
+    here: Process, oracle: Oracle
+) -> None:
+    text = 'query A { deal(id: "x") { id } } query B { b: deal(id: "x") { id } }'
+    for name in ("A", "B", "A", "B"):
+        operation = Operation(text, None, name)
+        assert (await here.ask(operation)).json() == await oracle.ask(operation)
+
+
 def _compared(body: dict[str, Any]) -> Any:
     """What has to be the same: the data, and what went wrong where."""
     errors = [
