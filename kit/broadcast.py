@@ -50,11 +50,15 @@ class RedisPubSub(BroadcastBackend):
         self._subscribed = asyncio.Event()
         self._lost = False
         self._heard_at = -DEAF_SECONDS
+        self._has_heard = False
         self._pinging: asyncio.Task[None] | None = None
 
     def hears(self) -> bool:
         """Whether what is published now arrives: something did within the last second."""
-        return not self._lost and monotonic() - self._heard_at < DEAF_SECONDS
+        return not (self._lost or self._gaps or self._is_deaf())
+
+    def _is_deaf(self) -> bool:
+        return monotonic() - self._heard_at >= DEAF_SECONDS
 
     async def connect(self) -> None:
         """Prepare to subscribe; the connection is made by the first subscription."""
@@ -118,7 +122,11 @@ class RedisPubSub(BroadcastBackend):
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
                 continue
             delay = _FIRST_DELAY_SECONDS
-            self._heard_at = monotonic()
+            if self._is_deaf() and self._has_heard:
+                # The server, or the way to it, stood still: what was remembered meanwhile may be
+                # older than what is only being read now.
+                self._gaps.extend(sorted(self._channels))
+            self._heard_at, self._has_heard = monotonic(), True
             if message is None:
                 continue
             if message["type"] == "subscribe":

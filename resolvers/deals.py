@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Annotated, TypeAlias, cast
 
 import strawberry
@@ -119,7 +120,8 @@ class Deal(Node):
     @field("What is sold; null only while the catalogue is unreachable.")
     def product(self, info: Info) -> Product | None:
         """The product, from the catalogue; a deal can be sold without it."""
-        return made_of(load_product(info, self.record.product_id), _product_if_any)
+        loading = load_product(info, self.record.product_id)
+        return made_of(loading, partial(_product_if_any, info))
 
     @field("The live stock.")
     def stock(self, info: Info) -> Stock:
@@ -145,10 +147,12 @@ class Deal(Node):
         )
 
 
-def _product_if_any(loading: Loading[ProductRow | None]) -> Product | None:
+def _product_if_any(info: Info, loading: Loading[ProductRow | None]) -> Product | None:
     try:
         row = loading.result()
     except TryLater:
+        # True of this moment alone: nobody else is to be told so.
+        info.context.valid_until(info.context.resources.clock.now())
         return None
     return None if row is None else Product.of_row(row)
 

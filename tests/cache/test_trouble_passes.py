@@ -43,7 +43,6 @@ async def test_an_error_is_never_given_from_memory(
     assert (await here.ask(operation)).json() == {"data": {"product": {"name": "Tin of tea"}}}
 
 
-@pytest.mark.xfail(reason="null in the place of a product out of reach is kept like any answer")
 async def test_a_product_that_was_out_of_reach_is_shown_as_soon_as_it_is_back(
     here: Process, shop: Shop, away: pytest.MonkeyPatch
 ) -> None:

@@ -105,7 +105,6 @@ async def test_terms_that_changed_meanwhile_are_not_kept(
     assert (await shown(here, asking(deal_id)))[0]["title"] == "Changed meanwhile"
 
 
-@pytest.mark.xfail(reason="who comes later joins the execution that began before the change")
 async def test_who_asks_after_a_change_does_not_get_what_was_read_before_it(
     here: Process, shop: Shop, slow: SlowBoard
 ) -> None:
