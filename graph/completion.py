@@ -151,11 +151,11 @@ def attribute_of(field: GraphQLField) -> str | None:
 def leaf(kind: GraphQLLeafType) -> Complete:
     """The function for a scalar or an enum."""
     if kind is GraphQLString or kind is GraphQLID:
-        return _text
+        return text
     if kind is GraphQLInt:
-        return _int
+        return int_32
     if kind is GraphQLBoolean:
-        return _boolean
+        return boolean
     if is_enum_type(kind):
         return _enum(kind)
     coerce = kind.coerce_output_value
@@ -184,19 +184,22 @@ def _enum(kind: GraphQLEnumType) -> Complete:
     return of_enum
 
 
-def _text(value: Value) -> Value:
+def text(value: Value) -> Value:
+    """A string, which is what it is already."""
     if type(value) is not str:
         raise Unusual
     return value
 
 
-def _int(value: Value) -> Value:
+def int_32(value: Value) -> Value:
+    """An integer that GraphQL's Int can be."""
     if type(value) is not int or not -_MOST_INT <= value < _MOST_INT:
         raise Unusual
     return value
 
 
-def _boolean(value: Value) -> Value:
+def boolean(value: Value) -> Value:
+    """True or false."""
     if type(value) is not bool:
         raise Unusual
     return value

@@ -18,6 +18,7 @@ from graphql import (
 from strawberry import Schema
 from strawberry.types.base import StrawberryObjectDefinition
 
+from graph.calls import Calls
 from graph.context import SHARED, Shared
 from graph.limits import CACHED_CHARACTERS, CACHED_DOCUMENTS, CACHED_REFUSALS, Bounds
 from graph.plans import Plans
@@ -63,6 +64,7 @@ class Documents:
 
     def __init__(self, schema: Schema, settings: Settings) -> None:
         self._schema = schema._schema  # noqa: SLF001 - the types themselves
+        self._calls = Calls(schema)
         self._bounds = Bounds(settings)
         self._shared = shared_fields(schema)
         self._public = public_fields(schema)
@@ -122,7 +124,7 @@ class Documents:
             found.errors,
             audience=self._audience(operation),
             public=not found.errors and self._is_public(operation, fragments),
-            plans=Plans(self._schema, operation, fragments),
+            plans=Plans(self._schema, self._calls, operation, fragments),
         )
 
     def _audience(self, operation: OperationDefinitionNode) -> Audience | None:

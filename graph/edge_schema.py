@@ -10,7 +10,6 @@ from graphql import GraphQLError
 from graphql.execution import (
     Executor,
     create_source_event_stream,
-    get_variable_values,
     map_source_to_response_event,
 )
 from strawberry.schema.config import StrawberryConfig
@@ -30,8 +29,6 @@ _IN_PLURAL: Final = {
     OperationType.MUTATION: "mutations",
     OperationType.SUBSCRIPTION: "subscriptions",
 }
-# As many as graphql-core tells by default.
-_MOST_ERRORS: Final = 50
 
 
 class EdgeSchema(strawberry.Schema):
@@ -141,12 +138,7 @@ class EdgeSchema(strawberry.Schema):
         plans = prepared.plans
         if prepared.errors or plans is None:
             return ExecutionResult(None, list(prepared.errors))
-        values = get_variable_values(
-            plans.schema,
-            plans.operation.variable_definitions or (),
-            variables or {},
-            max_errors=_MOST_ERRORS,
-        )
+        values = plans.variables.values(variables or {})
         if isinstance(values, list):
             return ExecutionResult(None, values)
         return EdgeExecutor(plans, values, context)

@@ -6,7 +6,7 @@ which also has the last word on errors. These are methods that it calls private:
 tests/graph/test_completion.py compares the answers keeps a new version from changing them unseen.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, cast
 
@@ -32,22 +32,11 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.types import Info
 
 from graph.completion import Value
+from graph.pending import Pending, guarded, one_by_one
 from graph.plans import Plans
 from loaders.batches import Later
 
 _UNSELECTED: Final = object()
-
-
-class Pending:
-    """A value whose reads are under way: one may be waited for after the other, without tasks."""
-
-    __slots__ = ("_settle",)
-
-    def __init__(self, settle: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        self._settle = settle
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._settle().__await__()
 
 
 class EdgeExecutor(Executor[Any]):
@@ -134,18 +123,16 @@ class EdgeExecutor(Executor[Any]):
                 if value is Undefined:
                     continue
                 results[name] = value
-                if type(value) is Pending:
+                if type(value) is Pending or self.is_awaitable(value):
                     waiting.append(name)
-                elif self.is_awaitable(value):
-                    waiting.append(name)
-                    all_pending = False
+                    all_pending = all_pending and type(value) is Pending
         except Exception:
             self._give_up(results[name] for name in waiting)
             raise
         if not waiting:
             return results
         if all_pending:
-            return Pending(partial(_one_by_one, results, waiting))
+            return Pending(partial(one_by_one, results, waiting))
         return self._together(results, waiting)
 
     def execute_field(
@@ -156,21 +143,25 @@ class EdgeExecutor(Executor[Any]):
         path: Path,
         position_context: Value,
     ) -> Value:
-        """Call a resolver that takes nothing but its object, and answer with what it gives."""
+        """Call the resolver itself where that is all there is to it."""
         plan = self._plan.field(parent_type, field_details_list)
-        if plan is None or plan.direct is None:
+        call = None if plan is None else plan.call
+        given = None if call is None else call.arguments(self.variable_values)
+        if plan is None or call is None or given is None:
             return super().execute_field(
                 parent_type, source, field_details_list, path, position_context
             )
         info = self.build_resolve_info(plan.definition, plan.nodes, parent_type, path)
         try:
-            result = plan.direct(source, Info(_raw_info=info, _field=cast("Any", plan.strawberry)))
+            result = call.resolve(source, Info(_raw_info=info, _field=call.field), given)
             if not self.is_awaitable(result):
                 completed = self.complete_value(
                     plan.type, field_details_list, info, path, result, position_context
                 )
-                assert not self.is_awaitable(completed), "nothing below has a resolver"
-                return completed
+                if not self.is_awaitable(completed):
+                    return completed
+                failed = partial(self._failed, plan.type, field_details_list, path)
+                return guarded(completed, failed)
         except Exception as error:  # noqa: BLE001 - told where it belongs, as graphql-core does
             self.handle_field_error(error, plan.type, field_details_list, path)
             return None
@@ -232,13 +223,10 @@ class EdgeExecutor(Executor[Any]):
                     )
                 except Exception as error:  # noqa: BLE001 - told where it belongs
                     value = failed(error)
-                if type(value) is Pending:
+                if type(value) is Pending or self.is_awaitable(value):
                     waiting.append(index)
-                    value = Pending(partial(_guarded, value, failed))
-                elif self.is_awaitable(value):
-                    waiting.append(index)
-                    all_pending = False
-                    value = _guarded(value, failed)
+                    value = guarded(value, failed)
+                    all_pending = all_pending and type(value) is Pending
                 results.append(value)
         except Exception:
             self._give_up(results[index] for index in waiting)
@@ -246,7 +234,7 @@ class EdgeExecutor(Executor[Any]):
         if not waiting:
             return results
         if all_pending:
-            return Pending(partial(_one_by_one, results, waiting))
+            return Pending(partial(one_by_one, results, waiting))
         return self._together(results, waiting)
 
     def _failed(
@@ -277,16 +265,3 @@ def _read(source: Value, attribute: str, complete: Callable[[Any], Any]) -> Valu
         return complete(getattr(source, attribute))
     except Exception:  # noqa: BLE001 - graphql-core finds the same, and says so
         return _UNSELECTED
-
-
-async def _guarded(value: Awaitable[Any], failed: Callable[[Exception], None]) -> Value:
-    try:
-        return await value
-    except Exception as error:  # noqa: BLE001 - told where it belongs
-        return failed(error)
-
-
-async def _one_by_one(results: Value, places: list[Any]) -> Value:
-    for place in places:
-        results[place] = await results[place]
-    return results

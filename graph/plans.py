@@ -1,8 +1,8 @@
 """What can be known of an operation before it is executed, and is worked out once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Final
 
 from graphql import (
     FieldNode,
@@ -15,8 +15,6 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
-    get_named_type,
-    is_abstract_type,
 )
 from graphql.execution.collect_fields import (
     FieldDetailsList,
@@ -26,12 +24,10 @@ from graphql.execution.collect_fields import (
     collect_subfields,
 )
 from graphql.execution.values import VariableValues
-from strawberry.types import Info
-from strawberry.types.field import StrawberryField
 
-from graph.completion import Complete, Completions, Value, origin_of
-
-Resolve: TypeAlias = Callable[[Value, Info], Value]
+from graph.calls import Call, Calls
+from graph.completion import Complete, Completions, origin_of
+from graph.inputs import Variables
 
 # By the values of the variables in @skip and @include: a page has one or two, mostly.
 _KEPT_PLANS: Final = 8
@@ -41,8 +37,8 @@ _KEPT_PLANS: Final = 8
 class FieldPlan:
     """One field where it was selected. `selected` is kept: plans are found by its identity.
 
-    With `complete`, its values become answers without graphql-core. With `direct`, its resolver
-    needs nothing but the object and the info, and is called without Strawberry's wrapping.
+    With `complete`, its values become answers without graphql-core. With `call`, its resolver is
+    called without Strawberry's wrapping.
     """
 
     selected: FieldDetailsList
@@ -50,8 +46,7 @@ class FieldPlan:
     definition: GraphQLField
     nodes: list[FieldNode]
     complete: Complete | None
-    direct: Resolve | None
-    strawberry: StrawberryField | None
+    call: Call | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +64,14 @@ class Plans:
     def __init__(
         self,
         schema: GraphQLSchema,
+        calls: Calls,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
     ) -> None:
         self.schema = schema
+        self.calls = calls
         self.operation = operation
+        self.variables = Variables(schema, operation.variable_definitions or ())
         self.fragment_definitions = dict(fragments)
         self.fragments = {name: FragmentDetails(each) for name, each in fragments.items()}
         self._conditions = tuple(
@@ -155,19 +153,13 @@ class Plan:
             definition = self._schema.get_field(parent, selected[0].node.name.value)
             if definition is None:
                 return None
-            strawberry = definition.extensions.get("strawberry-definition")
-            complete = self._completions.of(definition.type, selected)
-            direct = None
-            if complete is not None and isinstance(strawberry, StrawberryField):
-                direct = _direct(definition, strawberry)
             plan = FieldPlan(
                 selected=selected,
                 type=definition.type,
                 definition=definition,
                 nodes=[each.node for each in selected],
-                complete=complete,
-                direct=direct,
-                strawberry=strawberry,
+                complete=self._completions.of(definition.type, selected),
+                call=self._plans.calls.of(definition, selected[0]),
             )
             self._fields[id(selected)] = plan
         return plan
@@ -183,30 +175,6 @@ class Plan:
             plan = ObjectPlan(selected, origin_of(kind), tuple(fields))
             self._objects[id(selected)] = plan
         return plan
-
-
-def _direct(definition: GraphQLField, field: StrawberryField) -> Resolve | None:
-    """The resolver itself, where Strawberry's wrapping would add nothing to it.
-
-    An exception handler adds something: it needs a union for its error to be a member of.
-    """
-    resolver = field.base_resolver
-    if (
-        resolver is None
-        or definition.args
-        or field.extensions
-        or field.is_subscription
-        or is_abstract_type(get_named_type(definition.type))
-        or resolver.self_parameter is None
-        or resolver.parent_parameter is not None
-        or resolver.root_parameter is not None
-    ):
-        return None
-    function: Callable[..., Value] = cast("Any", resolver.wrapped_func)
-    if resolver.info_parameter is None:
-        return lambda source, _: function(source)
-    name = resolver.info_parameter.name
-    return lambda source, info: function(source, **{name: info})
 
 
 def _conditions(selected: SelectionSetNode) -> Iterator[str]:
