@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from bench.capacity.costs import HOW, Costs
 from bench.capacity.parts import Part, parts_of
 from bench.capacity.plan import MOST_BUSY, Plan
 
+PAGE: Final = Path(__file__).parents[2] / "docs" / "capacity.md"
 _MIB: Final = 2**20
 
 # Of all kinds alike.

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from bench.capacity.costs import Costs
 from bench.capacity.load import Load, load_of
-from bench.capacity.plan import MOST_BUSY, Plan
+from bench.capacity.plan import MOST_BUSY, Plan, processes_for
 
 _MIB: Final = 2**20
 # Redis' own default of maxclients.
 _REDIS_CLIENTS: Final = 10_000
-_BISECTIONS: Final = 50
-_HIGHEST_FACTOR: Final = 1e6
+# To a thousandth of the rate.
+_BISECTIONS: Final = 12
+_HIGHEST_FACTOR: Final = 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ def parts_of(plan: Plan, costs: Costs) -> list[Part]:
 def factor_at(use: Callable[[float], float], wanted: float) -> float:
     """How many times the average rate makes `use` as much as wanted; 0 when it is so at rest.
 
-    `use` must not fall. Infinity: no rate does.
+    `use` must not fall. Infinity: not even ten thousand times the average does.
     """
     if use(0.0) >= wanted:
         return 0.0
@@ -62,11 +64,14 @@ def _by_rate(plan: Plan, costs: Costs) -> Iterator[Part]:
     """What is used by requests."""
     demand = plan.demand
 
+    @cache
+    def load_at(factor: float) -> Load:
+        # With as many processes as that rate needs: each of them reads answers anew.
+        processes = processes_for(demand, costs, factor=factor)
+        return load_of(demand, costs, factor=factor, processes=processes)
+
     def part(name: str, of: Callable[[Load], float], limit: float, unit: str, then: str) -> Part:
-        factor = factor_at(
-            lambda factor: of(load_of(demand, costs, factor=factor, processes=plan.processes)),
-            MOST_BUSY * limit,
-        )
+        factor = factor_at(lambda factor: of(load_at(factor)), MOST_BUSY * limit)
         return Part(
             name=name,
             used=of(plan.surge),

@@ -14,7 +14,8 @@ from runtime.connections import RECORDS_POOL
 # as it is served: 2.3 times at 70 %, 9 times at 90 %. Above it, a small error in the costs is a
 # large one in the waiting.
 MOST_BUSY: Final = 0.70
-_MOST_PROCESSES: Final = 65_536
+# Rates far beyond any sale are tried to find out what they would fill.
+_MOST_PROCESSES: Final = 2**24
 # Beside sockets, connections and pools: the listener, logs, pipes, the event loop's own.
 _OWN_FILES: Final = 64
 # The hub's subscription, and the line that all plain commands take, beside the pool.

@@ -65,15 +65,17 @@ def capacity(
     """Say what a sale needs and which part saturates first. The defaults are the design document's.
 
     Without --costs it first measures, for half a minute and on stores of its own, what a request
-    of each kind costs on this machine.
+    of each kind costs on this machine. With nothing given at all, it also renews the example in
+    docs/capacity.md.
     """
     try:
         from bench.capacity.calibration import Size, calibrate  # noqa: PLC0415 - only needed here
         from bench.capacity.costs import load_costs, save_costs  # noqa: PLC0415 - the same
         from bench.capacity.demand import Demand, Nonsense  # noqa: PLC0415 - the same
-        from bench.capacity.page import page  # noqa: PLC0415 - the same
+        from bench.capacity.page import PAGE, page  # noqa: PLC0415 - the same
         from bench.capacity.plan import plan_for  # noqa: PLC0415 - the same
         from bench.run import RESULTS  # noqa: PLC0415 - the same
+        from bench.summary import renewed  # noqa: PLC0415 - the same
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "bench":
             raise
@@ -104,6 +106,9 @@ def capacity(
         plan = plan_for(demand, known, cores=cores)
     except Nonsense as error:
         raise CannotStart(f"These expectations contradict each other: {error}") from None
-    typer.echo(page(plan, known, source=path.name))
+    told = page(plan, known, source=path.name)
+    typer.echo(told)
+    if costs is None and save is None and cores is None and demand == Demand():
+        PAGE.write_text(renewed(PAGE.read_text(), f"```text\n{told}\n```"))
     if costs is None:
         typer.echo(f"\nThe costs are in {path}: --costs {path} plans with them again.")

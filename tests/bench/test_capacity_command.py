@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 
 from bench.capacity.calibration import Size, calibrate
 from bench.capacity.costs import HOW, load_costs, save_costs
+from bench.capacity.page import PAGE, UNSAID
+from bench.summary import told_in
 from runtime.__main__ import command_line
 from runtime.problems import CannotStart
 
@@ -24,6 +26,12 @@ def test_the_example_of_the_design_document_is_told_as_it_was() -> None:
     code, page = told("--costs", str(COSTS))
     assert page == EXAMPLE.read_text()
     assert code == 0
+
+
+def test_the_page_of_the_documents_shows_the_example_and_what_is_not_modelled() -> None:
+    shown = told_in(PAGE.read_text())
+    assert "Expected: 10,000,000 requests in 15 minutes, 11,112 a second" in shown
+    assert all(sentence in shown for sentence in UNSAID)
 
 
 def test_what_is_given_changes_the_plan() -> None:
