@@ -115,7 +115,7 @@ async def test_signing_out_tells_others_before_it_ends_what_is_open_here(
 ) -> None:
     told: list[int] = []
 
-    async def session(_announcer: Announcer, _token_hash: bytes) -> None:
+    def session(_announcer: Announcer, _token_hash: bytes) -> None:
         told.append(len(counter.listening.ended))
         raise RuntimeError("nobody hears")
 
