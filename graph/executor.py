@@ -247,7 +247,9 @@ class EdgeExecutor(Executor[Any]):
         self.handle_field_error(error, return_type, field_details_list, path)
 
     async def _together(self, results: Value, places: list[Any]) -> Value:
-        """Wait for values that do nothing before they are waited for."""
+        """Wait for values that do nothing before they are waited for; one needs no task."""
+        if len(places) == 1:
+            return await one_by_one(results, places)
         values = await self.gather_async_work([results[place] for place in places])
         for place, value in zip(places, values, strict=True):
             results[place] = value
