@@ -12,6 +12,7 @@ from graphql import (
     GraphQLAbstractType,
     GraphQLBoolean,
     GraphQLEnumType,
+    GraphQLError,
     GraphQLField,
     GraphQLID,
     GraphQLInt,
@@ -91,7 +92,11 @@ class Completions:
         if origin is None:
             return None
         fields: list[tuple[str, str, Complete]] = []
-        for name, details in self._subfields(kind, selected).items():
+        try:
+            subfields = self._subfields(kind, selected)
+        except GraphQLError:
+            return None  # a choice that is null: execution finds the same, where it belongs
+        for name, details in subfields.items():
             read = self.read(kind, details)
             if read is None:
                 return None

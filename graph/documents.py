@@ -21,7 +21,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from graph.calls import Calls
 from graph.context import SHARED, Shared
 from graph.limits import CACHED_CHARACTERS, CACHED_DOCUMENTS, CACHED_REFUSALS, Bounds
-from graph.plans import Plans
+from graph.plans import KeptPlans, Plans
 from kit.settings import Settings
 from resolvers.described import PUBLIC
 
@@ -66,6 +66,7 @@ class Documents:
         self._schema = schema._schema  # noqa: SLF001 - the types themselves
         self._calls = Calls(schema)
         self._bounds = Bounds(settings)
+        self._plans = KeptPlans()
         self._shared = shared_fields(schema)
         self._public = public_fields(schema)
         self._good = _Kept(CACHED_DOCUMENTS, CACHED_CHARACTERS)
@@ -124,7 +125,7 @@ class Documents:
             found.errors,
             audience=self._audience(operation),
             public=not found.errors and self._is_public(operation, fragments),
-            plans=Plans(self._schema, self._calls, operation, fragments),
+            plans=Plans(self._schema, self._calls, self._plans, operation, fragments),
         )
 
     def _audience(self, operation: OperationDefinitionNode) -> Audience | None:

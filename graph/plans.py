@@ -1,5 +1,6 @@
 """What can be known of an operation before it is executed, and is worked out once."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,8 +30,9 @@ from graph.calls import Call, Calls
 from graph.completion import Complete, Completions, origin_of
 from graph.inputs import Variables
 
-# By the values of the variables in @skip and @include: a page has one or two, mostly.
-_KEPT_PLANS: Final = 8
+# Storefronts send a few dozen operations, each with one or two choices. The largest plan that a
+# document within its bounds can have takes some 250 KB: 64 MB all together, if somebody tries.
+MOST_PLANS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,33 @@ class ObjectPlan:
     fields: tuple[tuple[str, FieldDetailsList, str, Complete | None], ...]
 
 
+class KeptPlans:
+    """The plans that were used last, of all operations together.
+
+    A document of a few kilobytes may have many operations, each with many choices.
+    """
+
+    def __init__(self, most: int = MOST_PLANS) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[Plans, tuple[object, ...]], Plan] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, plans: "Plans", choice: tuple[object, ...]) -> "Plan | None":
+        """The plan of a choice, if it is kept."""
+        plan = self._kept.get((plans, choice))
+        if plan is not None:
+            self._kept.move_to_end((plans, choice))
+        return plan
+
+    def keep(self, plans: "Plans", choice: tuple[object, ...], plan: "Plan") -> None:
+        """Keep a plan, in the place of the one that was not used for longest."""
+        self._kept[plans, choice] = plan
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
 class Plans:
     """Those of one operation, one for each choice that @skip and @include make."""
 
@@ -65,6 +94,7 @@ class Plans:
         self,
         schema: GraphQLSchema,
         calls: Calls,
+        kept: KeptPlans,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
     ) -> None:
@@ -81,16 +111,15 @@ class Plans:
                 for name in _conditions(selection.selection_set)
             )
         )
-        self._kept: dict[tuple[object, ...], Plan] = {}
+        self._kept = kept
 
     def plan(self, variables: VariableValues) -> "Plan":
         """The plan for these variables."""
         choice = tuple(variables.coerced.get(name) for name in self._conditions)
-        plan = self._kept.get(choice)
+        plan = self._kept.find(self, choice)
         if plan is None:
             plan = Plan(self, self._deciding(variables))
-            if len(self._kept) < _KEPT_PLANS:
-                self._kept[choice] = plan
+            self._kept.keep(self, choice, plan)
         return plan
 
     def _deciding(self, variables: VariableValues) -> VariableValues:

@@ -97,18 +97,20 @@ async def test_an_edited_product_is_read_anew_here_and_elsewhere(
     monkeypatch.setattr(book, "FRESH_SECONDS", 3_600.0)
     product = await Shop(resources).product()
     backend = RedisPubSub(resources.settings.redis_url, publisher=redis)
-    async with Broadcast(backend=backend) as broadcast:
-        async with start_hub(resources, broadcast, receivers=[elsewhere]):
-            assert (await elsewhere.many([product.id]))[product.id]["name"] == product.name
-            assert (await resources.productbook.many([product.id])) != {}
-            await resources.catalogue.update(product.id, name="Chest of tea")
-            assert await _name(resources.productbook, product.id) == "Chest of tea"
-            await _until_forgotten(elsewhere, product.id)
-            assert await _name(elsewhere, product.id) == "Chest of tea"
-            await resources.catalogue.delete(product.id)
-            assert await resources.productbook.get(product.id) is None
-            await _until_forgotten(elsewhere, product.id)
-            assert await elsewhere.get(product.id) is None
+    async with (
+        Broadcast(backend=backend) as broadcast,
+        start_hub(resources, broadcast, receivers=[elsewhere]),
+    ):
+        assert (await elsewhere.many([product.id]))[product.id]["name"] == product.name
+        assert (await resources.productbook.many([product.id])) != {}
+        await resources.catalogue.update(product.id, name="Chest of tea")
+        assert await _name(resources.productbook, product.id) == "Chest of tea"
+        await _until_forgotten(elsewhere, product.id)
+        assert await _name(elsewhere, product.id) == "Chest of tea"
+        await resources.catalogue.delete(product.id)
+        assert await resources.productbook.get(product.id) is None
+        await _until_forgotten(elsewhere, product.id)
+        assert await elsewhere.get(product.id) is None
 
 
 async def _name(products: ProductBook, product_id: str) -> str:
