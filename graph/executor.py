@@ -6,7 +6,7 @@ which also has the last word on errors. These are methods that it calls private:
 tests/graph/test_completion.py compares the answers keeps a new version from changing them unseen.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final, cast
 
@@ -31,12 +31,12 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types import Info
 
-from graph.completion import Value
+from graph.completion import Complete, Value
 from graph.pending import Pending, guarded, one_by_one
 from graph.plans import Plans
 from loaders.batches import Later
 
-_UNSELECTED: Final = object()
+_UNUSUAL: Final = object()
 
 
 class EdgeExecutor(Executor[Any]):
@@ -110,7 +110,7 @@ class EdgeExecutor(Executor[Any]):
             for name, details, attribute, complete in plan.fields:
                 if simple and complete is not None:
                     value = _read(source_value, attribute, complete)
-                    if value is not _UNSELECTED:
+                    if value is not _UNUSUAL:
                         results[name] = value
                         continue
                 value = self.execute_field(
@@ -155,7 +155,11 @@ class EdgeExecutor(Executor[Any]):
         try:
             result = call.resolve(source, Info(_raw_info=info, _field=call.field), given)
             if not self.is_awaitable(result):
-                completed = self.complete_value(
+                if plan.complete is not None:
+                    completed = _completed(result, plan.complete)
+                    if completed is not _UNUSUAL:
+                        return completed
+                completed = super().complete_value(
                     plan.type, field_details_list, info, path, result, position_context
                 )
                 if not self.is_awaitable(completed):
@@ -188,10 +192,9 @@ class EdgeExecutor(Executor[Any]):
         """By the function that was made for it, where there is one and it can."""
         plan = self._plan.field(info.parent_type, field_details_list)
         if plan is not None and plan.complete is not None and plan.type is return_type:
-            try:
-                return plan.complete(result)
-            except Exception:  # noqa: BLE001, S110 - graphql-core finds the same, and says so
-                pass
+            completed = _completed(result, plan.complete)
+            if completed is not _UNUSUAL:
+                return completed
         return super().complete_value(
             return_type, field_details_list, info, path, result, position_context
         )
@@ -262,8 +265,15 @@ class EdgeExecutor(Executor[Any]):
             self.settle_in_background(begun)
 
 
-def _read(source: Value, attribute: str, complete: Callable[[Any], Any]) -> Value:
+def _read(source: Value, attribute: str, complete: Complete) -> Value:
     try:
         return complete(getattr(source, attribute))
     except Exception:  # noqa: BLE001 - graphql-core finds the same, and says so
-        return _UNSELECTED
+        return _UNUSUAL
+
+
+def _completed(value: Value, complete: Complete) -> Value:
+    try:
+        return complete(value)
+    except Exception:  # noqa: BLE001 - as above
+        return _UNUSUAL

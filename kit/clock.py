@@ -35,4 +35,6 @@ def from_micros(unix_micros: int) -> datetime:
 
 def iso_ms(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and a Z: 2026-11-27T09:00:00.000Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"  # in place of +00:00
