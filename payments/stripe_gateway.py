@@ -30,8 +30,8 @@ class StripeGateway:
         stripe.enable_telemetry = False
         self._publishable_key = settings.stripe_publishable_key
         self._shop = settings.shop
-        self._transport = ProviderTransport()
         base = settings.stripe_api_base.rstrip("/") or stripe.DEFAULT_API_BASE
+        self._transport = ProviderTransport(base)
         self._client = stripe.StripeClient(
             settings.stripe_api_key.get_secret_value(),
             base_addresses={"api": base},

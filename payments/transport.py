@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from typing import ClassVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import stripe
@@ -22,8 +24,10 @@ class ProviderTransport(stripe.HTTPClient):
 
     name: ClassVar[str] = "aiohttp"
 
-    def __init__(self) -> None:
+    def __init__(self, base: str) -> None:
+        """`base` is the address of the provider, to which every request goes."""
         super().__init__()
+        self._proxy_url = _proxy_for(base)
         self._session: aiohttp.ClientSession | None = None
 
     async def sleep_async(self, secs: float) -> None:
@@ -62,7 +66,15 @@ class ProviderTransport(stripe.HTTPClient):
                 connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # Proxies by HTTPS_PROXY, as other programs take them.
-                trust_env=True,
+                # By trust_env, netrc would be read as well, and contradict the SDK's own key.
+                proxy=self._proxy_url,
             )
         return self._session
+
+
+def _proxy_for(base: str) -> str | None:
+    """The proxy by HTTPS_PROXY and NO_PROXY, as other programs take them."""
+    address = urlsplit(base)
+    if proxy_bypass(address.hostname or ""):
+        return None
+    return getproxies().get(address.scheme)
