@@ -15,6 +15,9 @@ from tests.journey.client import Api
 from tests.orders.shop import Shop
 from tests.proxy.proxy_process import running_nginx
 
+# From one address, while these tests run.
+SIGN_INS = 5
+
 
 @pytest.fixture(scope="session")
 def proxy_folder() -> Iterator[Path]:
@@ -28,8 +31,14 @@ async def proxied(
 ) -> AsyncIterator[ApiProcess]:
     """The API behind nginx."""
     assert resources.settings is settings  # the stores are migrated by now
-    proxies = {"FLASHSALE_TRUSTED_PROXIES": "127.0.0.1"}
-    async with ApiProcess(settings, stores_folder, **proxies) as started:
+    behind = {
+        # As docker-compose.yml has it, networks by comma.
+        "FLASHSALE_TRUSTED_PROXIES": "172.16.0.0/12,127.0.0.0/29",
+        "FLASHSALE_LIMIT_SIGN_IN_ADDRESS_BURST": str(SIGN_INS),
+        "FLASHSALE_LIMIT_SIGN_IN_ADDRESS_WINDOW_SECONDS": "600",
+        "FLASHSALE_LIMIT_SIGN_IN_ADDRESS_PER_SECOND": "0.01",
+    }
+    async with ApiProcess(settings, stores_folder, **behind) as started:
         yield started
 
 
