@@ -15,12 +15,12 @@ START_SECONDS = 20.0
 
 
 @asynccontextmanager
-async def running_nginx(folder: Path, api: str) -> AsyncIterator[str]:
-    """Its address, while the block runs. `api` is the API's, http://host:port."""
+async def running_nginx(folder: Path, *apis: str) -> AsyncIterator[str]:
+    """Its address, while the block runs. `apis` are those of API processes, http://host:port."""
     port = _free_port()
     filled_in = {
         "PROXY_LISTEN": f"127.0.0.1:{port}",
-        "PROXY_SERVERS": f"server {api.removeprefix('http://')};",
+        "PROXY_SERVERS": " ".join(f"server {api.removeprefix('http://')};" for api in apis),
         "PROXY_FOLDER": str(folder),
         "PROXY_LOG": str(folder / "access.log"),
     }

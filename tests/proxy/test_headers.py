@@ -62,7 +62,7 @@ async def test_the_api_hears_of_the_client_from_nginx_alone(
     assert named["x-request-id"] == ["req_0123456789"]
 
 
-async def sign_ins(address: str, own: str, times: int, spoofed: bool) -> list[int]:
+async def sign_ins(address: str, own: str, times: int, *, spoofed: bool) -> list[int]:
     """The statuses of so many attempts from the client's `own` address."""
     statuses = []
     transport = httpx.AsyncHTTPTransport(local_address=own)
