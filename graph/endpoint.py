@@ -55,8 +55,8 @@ _CACHE_STATUS: Final[dict[Status, str]] = {
     "miss": "flashsale; fwd=miss; stored",
     "bypass": "flashsale; fwd=bypass",
 }
-# Before a query string, so that the bytes of a GET never are those of a POST: no JSON begins so.
-_QUERY: Final = b"?"
+# Before the client's name, so that the bytes of a GET never are those of a POST.
+_GET: Final = b"GET\n"
 
 _READS: Final = (OperationType.QUERY,)
 _READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
@@ -136,7 +136,7 @@ class GraphQLEndpoint:
         if scope["method"] == "GET":
             if len(scope["query_string"]) > self._most_bytes:
                 raise BadRequest(f"At most {self._most_bytes} bytes.", status=414)
-            return client_bytes(headers), _QUERY + scope["query_string"]
+            return _GET + client_bytes(headers), scope["query_string"]
         if not is_json(headers.get("content-type")):
             # A form of another site may send text or a form with the visitor's cookie, never JSON.
             if credentials.token is not None and not credentials.explicit:
@@ -234,5 +234,5 @@ class GraphQLEndpoint:
 def _asked(method: str, raw: Raw) -> Asked:
     """What a request's bytes ask for."""
     if method == "GET":
-        return read_query_string(raw[1].removeprefix(_QUERY))
+        return read_query_string(raw[1])
     return read_asked(read_json(raw[1]))

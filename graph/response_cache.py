@@ -10,7 +10,7 @@ Key: TypeAlias = tuple[str, str | None, bytes]
 """What was asked: the document, the operation's name, the variables in canonical JSON."""
 
 Raw: TypeAlias = tuple[bytes, bytes]
-"""How it was asked: the client's name, and the request's bytes as they came."""
+"""How it was asked: the method and the client's name, and the request's bytes as they came."""
 
 CATALOGUE: Final = "catalogue"
 """What every list of deals depends on: it changes with the terms of any deal."""
@@ -20,7 +20,7 @@ CATALOGUE: Final = "catalogue"
 # and with the reading itself, less than 250 ms.
 RENEW_SECONDS: Final = 0.06
 STALE_SECONDS: Final = 0.11
-# Should an announcement have been lost all the same, this is how long an answer can be wrong.
+# So long is an answer given at most, and so much longer than what it was read from it can be wrong.
 MOST_SECONDS: Final = 5.0
 # The same request in other bytes: a few clients differ in their white space, not thousands.
 MOST_RAW: Final = 16

@@ -22,6 +22,8 @@ FEWEST_AT_ONCE: Final = 8
 # Whoever has waited so long is refused. Queries can be asked again; a mutation is worth more.
 QUERY_PATIENCE_SECONDS: Final = 0.1
 MUTATION_PATIENCE_SECONDS: Final = 0.2
+# So many renewals, whose old answers are still given, before a query that somebody waits for.
+MOST_IN_A_ROW: Final = 3
 # A loop that is hardly late has time for more, who wait for stores and not for it.
 _ON_TIME_SECONDS: Final = 0.005
 _LATE_SECONDS: Final = 0.02
@@ -35,37 +37,48 @@ class _Line:
 
     def __init__(self, patience_seconds: float) -> None:
         self._patience = patience_seconds
-        self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._firsts: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._others: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._firsts_in_a_row = 0
         # Somebody waited in vain a moment ago: whoever comes before then would, too.
         self.full_until = 0.0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._firsts) + len(self._others)
 
     def join(self, *, first: bool) -> asyncio.Future[bool]:
         """Wait: True is one's turn, False that it took too long."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         place = (loop.time() + self._patience, future)
-        (self._waiting.appendleft if first else self._waiting.append)(place)
+        (self._firsts if first else self._others).append(place)
         return future
 
     def call(self) -> bool:
         """Give the next their turn; False when nobody waits."""
-        while self._waiting:
-            _, future = self._waiting.popleft()
+        while self._firsts or self._others:
+            _, future = self._next().popleft()
             if not future.done():
                 future.set_result(True)
                 return True
         return False
 
+    def _next(self) -> deque[tuple[float, asyncio.Future[bool]]]:
+        """Those whose turn it is: nobody is passed over more than a few times."""
+        if self._firsts and (not self._others or self._firsts_in_a_row < MOST_IN_A_ROW):
+            self._firsts_in_a_row += 1
+            return self._firsts
+        self._firsts_in_a_row = 0
+        return self._others
+
     def send_away(self, now: float) -> None:
         """Refuse those who have waited too long."""
-        while self._waiting and self._waiting[0][0] <= now:
-            _, future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(False)
-                self.full_until = now + self._patience
+        for waiting in (self._firsts, self._others):
+            while waiting and waiting[0][0] <= now:
+                _, future = waiting.popleft()
+                if not future.done():
+                    future.set_result(False)
+                    self.full_until = now + self._patience
 
 
 class Turnstile:

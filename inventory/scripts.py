@@ -114,6 +114,9 @@ class Scripts:
                 if server["run_id"] == run_id:
                     self._shas = dict(zip(self._texts, shas, strict=True))
                     return self._shas
+                # What was loaded just now names a life that is over. Others may know it by its
+                # names: everybody is to ask anew.
+                await self._redis.script_flush()
         raise RedisError("the server restarted while scripts were loaded")
 
 

@@ -51,11 +51,12 @@ class RedisPubSub(BroadcastBackend):
         self._lost = False
         self._heard_at = -DEAF_SECONDS
         self._has_heard = False
+        self._unconfirmed: set[str] = set()
         self._pinging: asyncio.Task[None] | None = None
 
     def hears(self) -> bool:
         """Whether what is published now arrives: something did within the last second."""
-        return not (self._lost or self._gaps or self._is_deaf())
+        return not (self._lost or self._unconfirmed or self._gaps or self._is_deaf())
 
     def _is_deaf(self) -> bool:
         return monotonic() - self._heard_at >= DEAF_SECONDS
@@ -122,17 +123,24 @@ class RedisPubSub(BroadcastBackend):
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
                 continue
             delay = _FIRST_DELAY_SECONDS
-            if self._is_deaf() and self._has_heard:
+            if message is None:
+                continue
+            if message["type"] != "subscribe" and self._is_deaf() and self._has_heard:
                 # The server, or the way to it, stood still: what was remembered meanwhile may be
                 # older than what is only being read now.
                 self._gaps.extend(sorted(self._channels))
             self._heard_at, self._has_heard = monotonic(), True
-            if message is None:
-                continue
             if message["type"] == "subscribe":
-                self._confirmed[message["channel"]].set()
+                self._hear_confirmed(message["channel"])
             elif message["type"] == "message":
                 return Event(message["channel"], message["data"])
+
+    def _hear_confirmed(self, channel: str) -> None:
+        """From here on the channel is heard; what was told before, since it was lost, is not."""
+        self._confirmed[channel].set()
+        if channel in self._unconfirmed:
+            self._unconfirmed.discard(channel)
+            self._gaps.append(channel)
 
     async def _ping(self) -> None:
         """Give the server something to answer, as long as a subscription stands."""
@@ -154,7 +162,7 @@ class RedisPubSub(BroadcastBackend):
         if self._lost:
             await self._pubsub.subscribe(*self._channels)
             self._lost = False
-            self._gaps.extend(sorted(self._channels))
+            self._unconfirmed = set(self._channels)
             return None
         message: dict[str, str] | None = await self._pubsub.get_message(timeout=None)
         return message

@@ -19,6 +19,8 @@ CHANNEL: Final = "flashsale"
 
 # Messages that may wait while Redis is slow: some seconds of a busy process. The oldest goes first.
 MOST_WAITING: Final = 10_000
+# After a message was lost, others are told that one is missing as soon as one gets through again.
+AGAIN_SECONDS: Final = 0.5
 # In one message; some 40 KiB.
 TOGETHER: Final = 200
 
@@ -38,7 +40,7 @@ class StockNews:
 
 
 class Announcer:
-    """Tells all processes what changed; fails open: a lost message is healed by the next one.
+    """Tells all processes what changed; fails open: of a lost message they hear that it is missing.
 
     Never waits for Redis: what is told goes out together, in one message for all that came
     meanwhile. Stock is conflated per deal to so many changes a second; the first change after a
@@ -53,6 +55,8 @@ class Announcer:
         self._near: list[Receiver] = []
         self._outbox: deque[dict[str, Any]] = deque()
         self._sending: asyncio.Task[None] | None = None
+        self._lost = False
+        self._again: asyncio.TimerHandle | None = None
 
     def also_tell(self, receiver: Receiver) -> None:
         """Tell somebody in this process, too, and at once: it sees its own changes first."""
@@ -99,6 +103,8 @@ class Announcer:
 
     async def aclose(self) -> None:
         """Tell what is still held back, then stop."""
+        if self._again is not None:
+            self._again.cancel()
         self._conflation.flush()
         await self.settle()
 
@@ -113,21 +119,42 @@ class Announcer:
 
     def _publish(self, message: dict[str, Any]) -> None:
         if len(self._outbox) >= MOST_WAITING:
-            lost = self._outbox.popleft()
-            log.warning("announcement_lost", kind=lost["kind"], error="too many wait for Redis")
+            self._lose([self._outbox.popleft()], "too many wait for Redis")
         self._outbox.append(message)
+        self._begin()
+
+    def _begin(self) -> None:
         if self._sending is None:
             self._sending = asyncio.create_task(self._send(), name="announcements")
 
     async def _send(self) -> None:
         """Publish what waits, and what comes meanwhile; in order."""
         try:
-            while self._outbox:
+            while self._outbox or self._lost:
                 together = [self._outbox.popleft() for _ in range(min(TOGETHER, len(self._outbox)))]
+                # Before the rest: who hears it forgets what it remembers, and then hears the rest.
+                told = [{"kind": "missed"}, *together] if self._lost else together
                 try:
-                    await self._broadcast.publish(CHANNEL, orjson.dumps(together).decode())
+                    await self._broadcast.publish(CHANNEL, orjson.dumps(told).decode())
                 except (RedisError, OSError) as error:
-                    kinds = sorted({message["kind"] for message in together})
-                    log.warning("announcement_lost", kinds=kinds, error=repr(error))
+                    self._lose(together, repr(error))
+                    if not self._outbox:
+                        break
+                else:
+                    self._lost = False
         finally:
             self._sending = None
+
+    def _lose(self, messages: list[dict[str, Any]], why: str) -> None:
+        """What others remember may be wrong from here on: they are told as soon as possible."""
+        kinds = sorted({message["kind"] for message in messages})
+        log.warning("announcement_lost", kinds=kinds, error=why)
+        self._lost = True
+        if self._again is None:
+            self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        self._again = None
+        if self._lost:
+            self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._try_again)
+            self._begin()

@@ -102,7 +102,8 @@ class Carts:
         except Refusal:
             await self._limiter.admit_all(subjects)
             raise
-        if key is None and self._sold_out.is_sold_out(deal_id, epoch=deal.epoch):
+        may_ever = quantity <= deal.purchase_limit  # else that is what the gate says first
+        if may_ever and key is None and self._sold_out.is_sold_out(deal_id, epoch=deal.epoch):
             if self._sold_out.takes_turn(deal_id):
                 await self._gatekeeper.look(deal_id)
             if self._sold_out.is_sold_out(deal_id, epoch=deal.epoch):

@@ -244,17 +244,19 @@ class DealDesk:
         return deal_id
 
     async def tell_gate(self, deal_id: str) -> None:
-        """Tell the gate a deal's present terms, and everybody else if they were news to it.
+        """Tell the gate and everybody a deal's present terms.
 
-        May be repeated: the second time they are no news.
+        May be repeated. Everybody is told each time: that the gate knew them does not say that the
+        announcement of who changed them was heard.
 
         Raises:
             TryLater: Redis is out of reach; repeat.
         """
         self._dealbook.drop(deal_id)
         deal = await self._dealbook.get(deal_id)
-        if deal is not None and await self._gatekeeper.tell_terms(deal):
-            self._announcer.deal(deal_id)
+        if deal is not None:
+            await self._gatekeeper.tell_terms(deal)
+        self._announcer.deal(deal_id)
 
     async def _tell_now(self, deal_id: str) -> None:
         """Tell everybody what was just written; the job staged with it makes it sure."""

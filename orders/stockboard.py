@@ -1,7 +1,7 @@
 """The counters of deals as anybody may see them, from the gate, else the best that is known."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -33,6 +33,8 @@ class StockView:
     epoch: int
     version: int
     as_of: datetime
+    is_makeshift: bool = False
+    """The gate could not be asked: it is the best that is known, for this moment alone."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -60,7 +62,8 @@ class StockBoard:
             answers = await self._stock.read(wanted)
         except (RedisError, OSError) as error:
             log.warning("stock_from_postgres", error=repr(error))
-            answers = dict.fromkeys(wanted)
+            known = await self._from_postgres(wanted)
+            return {id_: replace(view, is_makeshift=True) for id_, view in known.items()}
         found = {id_: view_of(counters) for id_, counters in answers.items() if counters}
         missing = [deal_id for deal_id in wanted if deal_id not in found]
         if missing:

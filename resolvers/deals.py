@@ -127,7 +127,7 @@ class Deal(Node):
     def stock(self, info: Info) -> Stock:
         """The deal's counters, one read for all deals of the operation."""
         info.context.depends_on(f"stock:{self.id}")
-        return made_of(info.context.loaders.stock.load(self.id), _stock)
+        return made_of(info.context.loaders.stock.load(self.id), partial(_stock, info))
 
     @classmethod
     def of(cls, deal: records.Deal, now: datetime) -> "Deal":
@@ -157,10 +157,13 @@ def _product_if_any(info: Info, loading: Loading[ProductRow | None]) -> Product 
     return None if row is None else Product.of_row(row)
 
 
-def _stock(loading: Loading[StockView | None]) -> Stock:
+def _stock(info: Info, loading: Loading[StockView | None]) -> Stock:
     view = loading.result()
     if view is None:
         raise ApiError("NOT_FOUND", "This deal was deleted a moment ago.")
+    if view.is_makeshift:
+        # Nobody else is to be told so.
+        info.context.valid_until(info.context.resources.clock.now())
     return Stock.of(view)
 
 

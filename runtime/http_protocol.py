@@ -85,6 +85,13 @@ class ExpressHttp(HttpToolsProtocol):
             self._let_go()
         super().on_message_complete()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection; cut one whose client does not read, with what waits for it."""
+        if self.transport.get_write_buffer_size() > 0:
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
     def _may_be_express(self) -> bool:
         return (
             self.url == PATH

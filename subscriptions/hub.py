@@ -12,7 +12,7 @@ from broadcaster import Broadcast
 
 from auth.sessions import Sessions
 from kit.broadcast import GAP
-from kit.clock import Clock, from_ms
+from kit.clock import Clock
 from notifications.announcements import CHANNEL
 from notifications.conflation import Conflation
 from notifications.receiver import Receiver
@@ -20,6 +20,7 @@ from orders.dealbook import DealBook
 from orders.stockboard import StockBoard, StockView
 from subscriptions.deal_moments import deals_changed_since, moments_between
 from subscriptions.mailbox import Audience, Mailbox
+from subscriptions.news import order_key, view_of_news
 from subscriptions.supervision import supervise
 
 log = structlog.get_logger()
@@ -151,7 +152,7 @@ class Hub:
 
     async def watch_order(self, user_id: str, order_id: str) -> AsyncGenerator[None, None]:
         """One now, and one whenever the buyer's order should be read again."""
-        with self._orders.watch([_order_key(user_id, order_id)]) as mailbox:
+        with self._orders.watch([order_key(user_id, order_id)]) as mailbox:
             yield
             while True:
                 await mailbox.take()
@@ -190,26 +191,36 @@ class Hub:
     def _pass_on(self, news: dict[str, Any]) -> None:
         match news["kind"]:
             case "stock":
-                if news["deal_id"] in self._stocks:
-                    self._offer(_view(news))
-                for receiver in self._receivers:
-                    receiver.stock_changed(
-                        news["deal_id"], news["epoch"], news["version"], news["available"]
-                    )
+                self._stock_changed(news)
             case "deal":
                 self._deal_changed(news["deal_id"])
             case "product":
                 for receiver in self._receivers:
                     receiver.product_changed(news["product_id"])
+            case "missed":
+                self._miss()
+            case _:
+                self._pass_on_personal(news)
+
+    def _pass_on_personal(self, news: dict[str, Any]) -> None:
+        match news["kind"]:
             case "cart":
                 self._carts.tell(news["user_id"], None)
             case "order":
-                self._orders.tell(_order_key(news["user_id"], news["order_id"]), None)
+                self._orders.tell(order_key(news["user_id"], news["order_id"]), None)
             case "session":
                 self.end_session(bytes.fromhex(news["token_hash"]))
             case kind:
                 # A newer version of ourselves, while the processes are replaced one by one.
                 log.info("announcement_unknown", kind=kind)
+
+    def _stock_changed(self, news: dict[str, Any]) -> None:
+        if news["deal_id"] in self._stocks:
+            self._offer(view_of_news(news))
+        for receiver in self._receivers:
+            receiver.stock_changed(
+                news["deal_id"], news["epoch"], news["version"], news["available"]
+            )
 
     def _offer(self, view: StockView) -> None:
         """Tell those who watch a deal of its stock, unless they know as much already."""
@@ -281,20 +292,3 @@ class Hub:
                 if moment.at <= now:
                     self._deals.tell(_ALL, moment.deal_id, about=moment.deal_id)
             self._followed_until = now
-
-
-def _view(news: dict[str, Any]) -> StockView:
-    return StockView(
-        deal_id=news["deal_id"],
-        allotment=news["allotment"],
-        available=news["available"],
-        held=news["held"],
-        sold=news["sold"],
-        epoch=news["epoch"],
-        version=news["version"],
-        as_of=from_ms(news["as_of_ms"]),
-    )
-
-
-def _order_key(user_id: str, order_id: str) -> str:
-    return f"{user_id} {order_id}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from graph.requests import Operation
 from tests.cache.processes import HIT, Process
@@ -53,3 +54,20 @@ async def test_a_product_that_was_out_of_reach_is_shown_as_soon_as_it_is_back(
     away.undo()
     shown = (await here.ask(operation)).json()["data"]["deal"]
     assert shown == {"product": {"name": "Tin of tea"}}
+
+
+async def test_stock_that_the_gate_could_not_tell_is_shown_once_and_remembered_for_nobody(
+    here: Process, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal_id = await shop.deal(allotment=5)
+    await shop.resources.carts.add("usr_tests", deal_id=deal_id, quantity=2, key=None)
+
+    async def never(_: Any) -> Any:
+        raise RedisTimeoutError("no answer within two seconds")
+
+    monkeypatch.setattr(here.resources.stock, "read", never)
+    query = "query($id: ID!) { deal(id: $id) { stock { available } } }"
+    operation = Operation(query, {"id": deal_id}, None)
+    assert (await here.ask(operation)).json()["data"]["deal"] == {"stock": {"available": 5}}
+    monkeypatch.undo()
+    assert (await here.ask(operation)).json()["data"]["deal"] == {"stock": {"available": 3}}

@@ -239,3 +239,12 @@ async def test_a_document_that_does_more_is_never_refused_at_once(
     body = json.dumps({"query": query}).encode()
     await asked(wire, body, alice)
     assert not await is_express(edge, wire, body, alice)
+
+
+async def test_the_bytes_of_a_get_are_never_those_of_a_post(edge: Edge, wire: Wire) -> None:
+    query = "query=%7B%20shown%20%7D"
+    kept = await edge.http.get(f"/graphql?{query}")
+    assert kept.status_code == 200
+    for body in (f"?{query}", query):
+        line, _ = await asked(wire, body.encode(), SAME)
+        assert line.startswith("HTTP/1.1 400")

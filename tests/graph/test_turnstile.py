@@ -11,7 +11,12 @@ from strawberry.types import ExecutionResult
 from graph.metrics import Metrics
 from graph.pressure import Pressure
 from graph.requests import Operation
-from graph.turnstile import FEWEST_AT_ONCE, MUTATION_PATIENCE_SECONDS, Turnstile
+from graph.turnstile import (
+    FEWEST_AT_ONCE,
+    MOST_IN_A_ROW,
+    MUTATION_PATIENCE_SECONDS,
+    Turnstile,
+)
 
 LATE, ON_TIME = 1.0, 0.0
 
@@ -162,3 +167,24 @@ async def test_giving_up_in_the_very_turn_loses_no_place(*, turn_came: bool) -> 
         await door.leave("inside 0")
     await door.ask("next")
     assert door.entered[-1] == "next"
+
+
+async def test_renewals_pass_over_nobody_more_than_a_few_times_and_keep_nobody_for_ever() -> None:
+    door = Doorway(most_at_once=FEWEST_AT_ONCE)
+    await door.fill()
+    waiting = await door.ask("waits")
+    for number in range(MOST_IN_A_ROW + 2):
+        await door.ask(f"renewal {number}", first=True)
+    for number in range(MOST_IN_A_ROW + 1):
+        await door.leave(f"inside {number}")
+    assert door.entered[-1] == "waits"
+    assert not waiting.done()
+
+    late = await door.ask("late")
+    await door.ask("young", first=True)
+    async with asyncio.timeout(10):
+        while not late.done():
+            await asyncio.sleep(0.005)
+            await door.ask(f"younger {len(door.asked)}", first=True)
+            door.pressure.note(ON_TIME)
+    assert not await late

@@ -122,3 +122,36 @@ async def test_a_store_that_hangs_keeps_nobody_waiting_and_no_more_than_so_many_
     await told.aclose()
     assert channel.versions == list(range(1, MOST_WAITING + 1))
     assert max(channel.together) == TOGETHER
+
+
+async def test_after_a_lost_message_others_hear_first_that_one_is_missing() -> None:
+    class Failing(Channel):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fails = 2
+            self.kinds: list[str] = []
+
+        async def publish(self, channel: str, message: str) -> None:
+            if self.fails:
+                self.fails -= 1
+                raise ConnectionError("Redis is away")
+            self.kinds += [each["kind"] for each in orjson.loads(message)]
+            await super().publish(channel, message)
+
+    channel = Failing()
+    told = announcer(channel, changes_per_second=NEVER)
+    told.deal("deal_a")
+    async with asyncio.timeout(10):
+        while not channel.kinds:  # nothing more is told, and still they hear of it
+            await asyncio.sleep(0.01)
+    assert channel.kinds == ["missed"]
+    told.deal("deal_b")
+    await sent()
+    assert channel.kinds == ["missed", "deal"]
+    channel.fails = 1
+    told.cart("usr_a")
+    await sent()
+    told.deal("deal_c")
+    await sent()
+    assert channel.kinds == ["missed", "deal", "missed", "deal"]
+    await told.aclose()

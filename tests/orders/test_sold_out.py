@@ -239,3 +239,16 @@ async def test_a_refusal_from_memory_leaves_nothing_behind(shop: Shop, stopped: 
     stopped.seconds += TRUSTED_SECONDS  # known no more: the gate says the same, or more exactly
     with pytest.raises((SoldOut, PurchaseLimitReached)):
         await shop.resources.carts.add(user_id, deal_id=deal_id, quantity=9, key=None)
+
+
+async def test_what_nobody_may_ever_buy_is_refused_as_that_although_the_deal_is_sold_out(
+    shop: Shop,
+) -> None:
+    deal_id = await gone(shop)
+    await refused(shop, deal_id, user_id=buyer())
+    deal = await shop.resources.dealbook.get(deal_id)
+    assert deal is not None
+    with pytest.raises(PurchaseLimitReached):
+        await shop.resources.carts.add(
+            buyer(), deal_id=deal_id, quantity=deal.purchase_limit + 1, key=None
+        )
