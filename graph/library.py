@@ -98,7 +98,7 @@ class Library:
                 )
             if self._only_trusted:
                 raise _not_trusted()
-            if self._remembered.get(name) is None and self._fits(asked.query):
+            if self._remembered.get(name) is not None or self._fits(asked.query):
                 self._remembered.keep(name, asked.query)
             return asked.query
         if self._only_trusted:

@@ -10,7 +10,9 @@ from graph.remembered import (
     MOST_BYTES,
     MOST_DOCUMENTS,
     MOST_SHARED_BYTES,
+    PAUSE_SECONDS,
     SLOTS,
+    TOLD_SECONDS,
     Remembered,
     sha256_of,
     slot_of,
@@ -27,6 +29,16 @@ def document(number: int, size: int = 0) -> tuple[str, str]:
 @pytest.fixture
 async def nowhere() -> Remembered:
     return Remembered(open_redis(NOWHERE, connections=2))
+
+
+class Now:
+    """A clock that stands still until it is moved on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 async def commands(redis: Redis) -> int:
@@ -55,6 +67,42 @@ async def test_a_document_that_is_known_costs_no_command(redis: Redis) -> None:
         remembered.keep(sha256, text)
     await remembered.aclose()
     assert await commands(redis) == before + 1  # the count itself
+
+
+async def test_a_text_that_is_sent_again_is_told_again_once_in_a_while(redis: Redis) -> None:
+    """Its day is over, or another one took its slot: it is sent since some process missed it."""
+    now = Now()
+    remembered = Remembered(redis, now_seconds=now)
+    sha256, text = document(8)
+    remembered.keep(sha256, text)
+    await remembered.aclose()
+    await redis.set(slot_of(sha256), "{ another }")
+    for later, told in ((TOLD_SECONDS - 1, "{ another }"), (1, text)):
+        now.seconds += later
+        for _ in range(3):
+            remembered.keep(sha256, text)
+        await remembered.aclose()
+        assert await redis.get(slot_of(sha256)) == told
+    assert await Remembered(redis).fetch(sha256) == text
+    before = await commands(redis)
+    remembered.keep(sha256, text)
+    await remembered.aclose()
+    assert await commands(redis) == before + 1  # the count itself
+
+
+async def test_what_redis_told_is_told_back_no_sooner(redis: Redis) -> None:
+    now = Now()
+    one, other = Remembered(redis), Remembered(redis, now_seconds=now)
+    sha256, text = document(9)
+    one.keep(sha256, text)
+    await one.aclose()
+    assert await other.fetch(sha256) == text
+    for later, left in ((TOLD_SECONDS - 1, 0), (1, 1)):
+        await redis.delete(slot_of(sha256))
+        now.seconds += later
+        other.keep(sha256, text)
+        await other.aclose()
+        assert await redis.exists(slot_of(sha256)) == left
 
 
 async def test_many_who_ask_for_one_document_cost_one_command(redis: Redis) -> None:
@@ -127,3 +175,19 @@ async def test_without_redis_a_document_is_unknown_and_one_attempt_is_made(
     await nowhere.aclose()
     assert nowhere.get(sha256) == text
     assert attempts == 1
+
+
+async def test_a_document_that_redis_could_not_be_told_is_told_after_the_pause(
+    nowhere: Remembered, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Now()
+    monkeypatch.setattr(nowhere, "_now_seconds", now)
+    sha256, text = document(10)
+    nowhere.keep(sha256, text)
+    await nowhere.aclose()
+    monkeypatch.setattr(nowhere, "_redis", redis)  # it is back
+    for later, told in ((PAUSE_SECONDS / 2, 0), (PAUSE_SECONDS / 2, 1)):
+        now.seconds += later
+        nowhere.keep(sha256, text)
+        await nowhere.aclose()
+        assert await redis.exists(slot_of(sha256)) == told
