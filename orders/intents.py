@@ -79,7 +79,8 @@ class Intents:
             )
             return None
         # Lost with a crash of Postgres it is found again by the same key, so no flush is awaited.
-        return await self._remember(order.user_id, order.order_id, intent, durable=False)
+        # Others may have opened it meanwhile, and heard more of it than this answer tells.
+        return await self._remember(order.user_id, order.order_id, intent, opening=True)
 
     async def ask(self, order: OrderKey, *, also: str | None = None) -> PaymentFacts:
         """The real state of every intent that is known of an order, and of one more if named."""
@@ -204,10 +205,10 @@ class Intents:
     async def remember(self, user_id: str, order_id: str, intents: Sequence[Intent]) -> None:
         """Write down what the provider said. What was refunded stays refunded."""
         for intent in intents:
-            await self._remember(user_id, order_id, intent, durable=True)
+            await self._remember(user_id, order_id, intent, opening=False)
 
     async def _remember(
-        self, user_id: str, order_id: str, intent: Intent, *, durable: bool
+        self, user_id: str, order_id: str, intent: Intent, *, opening: bool
     ) -> asyncpg.Record | None:
         return await self._pool.fetchrow(
             sql("remember_intent"),
@@ -220,7 +221,7 @@ class Intents:
             intent.client_secret,
             intent.failure_message,
             intent.created_at,
-            durable,
+            opening,
         )
 
 

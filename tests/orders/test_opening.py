@@ -12,7 +12,7 @@ import pytest
 
 from inventory.carts import CartIndex
 from orders.claiming import Claiming
-from orders.intents import Intents
+from orders.intents import Intents, OrderKey
 from orders.opening import PATIENCE_SECONDS, Opening
 from orders.outage import Outage
 from orders.placing import PlacedOrder, Placing
@@ -178,6 +178,44 @@ async def test_an_impatient_buyer_is_told_to_read_and_the_attempt_goes_on(
             "SELECT EXISTS (SELECT FROM payments WHERE order_id = $1)", placed.order_id
         ):
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("heard", "answered", "kept"),
+    [
+        ("SUCCEEDED", "REQUIRES_PAYMENT", "SUCCEEDED"),
+        ("CANCELLED", "PROCESSING", "CANCELLED"),
+        ("REFUNDED", "SUCCEEDED", "REFUNDED"),
+        ("PROCESSING", "REQUIRES_PAYMENT", "PROCESSING"),
+        ("FAILED", "REQUIRES_PAYMENT", "FAILED"),
+        ("PROCESSING", "SUCCEEDED", "SUCCEEDED"),
+        ("FAILED", "CANCELLED", "CANCELLED"),
+        ("REQUIRES_PAYMENT", "PROCESSING", "PROCESSING"),
+    ],
+)
+async def test_a_late_answer_of_opening_takes_back_nothing_that_was_heard_meanwhile(
+    shop: Shop, heard: str, answered: Any, kept: str
+) -> None:
+    order = await shop.order(buyer(), await shop.deal())
+    key = OrderKey(order.user_id, order.id, order.number, order.total)
+    pool, provider = shop.resources.pool, Provider(order.id, statuses={"pi_1": "REQUIRES_PAYMENT"})
+    intents = Intents(pool=pool, gateway=provider)
+    await intents.open(key)
+    await pool.execute(
+        "UPDATE payments SET status = $2, failure_message = 'heard'"
+        " WHERE order_id = $1 AND intent_id = 'pi_1'",
+        order.id,
+        heard,
+    )
+    provider.statuses["pi_1"] = answered
+    opened = await intents.open(key)
+    assert (opened and opened["status"]) == (None if kept == "REFUNDED" else kept)
+    recorded = await pool.fetchrow(
+        "SELECT status, failure_message FROM payments WHERE order_id = $1 AND intent_id = 'pi_1'",
+        order.id,
+    )
+    assert recorded is not None
+    assert tuple(recorded) == (kept, "heard" if kept == heard else None)
 
 
 async def test_an_order_takes_eight_statements_whatever_its_lines(shop: Shop) -> None:
