@@ -58,7 +58,7 @@ class OrderWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish what was accepted, then stop; what takes too long is answered as unknown."""
+        """Finish what was accepted, then stop; what takes too long is answered: try later."""
         self._closing = True
         self._arrived.set()
         assert self._task is not None
@@ -66,6 +66,8 @@ class OrderWriter:
         for task in late:
             task.cancel()
             await asyncio.wait({task})
+        while self._waiting:
+            _answer_error(self._waiting.popleft(), _replaced())
 
     async def submit(self, draft: Draft) -> Outcome:
         """Place an order; answered after COMMIT, with this order's own outcome.
@@ -77,7 +79,7 @@ class OrderWriter:
                 repeat, and the repeat finds the order if it is there.
         """
         if self._closing:
-            raise TryLater(retry_after_ms=500, reason="this server is being replaced")
+            raise _replaced()
         if len(self._waiting) >= MOST_WAITING:
             raise TryLater(retry_after_ms=500, reason="very many orders are being placed")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -188,9 +190,11 @@ class OrderWriter:
                     future.set_result(placed)
             break
         for ticket in open_tickets:
-            _answer_error(
-                ticket, TryLater(retry_after_ms=500, reason="the outcome is not known yet")
-            )
+            _answer_error(ticket, _unknown())
+
+
+def _replaced() -> TryLater:
+    return TryLater(retry_after_ms=500, reason="this server is being replaced")
 
 
 def _unknown() -> TryLater:

@@ -12,7 +12,7 @@ from orders.batch import place_batch
 from orders.drafts import Draft, Placed
 from orders.errors import OUT_OF_REACH, TryLater
 from orders.intents import Intents
-from orders.writer import OrderWriter
+from orders.writer import MOST_IN_A_BATCH, OrderWriter
 from payments.errors import ProviderUnreachable
 from tests.orders.provider import Provider, forget_intents, settlement_with
 from tests.orders.shop import ACTOR, Shop, buyer
@@ -101,6 +101,27 @@ async def test_a_writer_that_closes_answers_whom_it_has_accepted(shop: Shop) -> 
     assert outcomes == [Placed(each.order_id, fresh=True) for each in accepted]
     with pytest.raises(TryLater):
         await writer.submit(accepted[0])
+
+
+async def test_a_writer_that_has_to_stop_answers_those_behind_its_batch(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.writer.CLOSING_SECONDS", 0.0)
+    deal_id = await shop.deal(allotment=100)
+    drafts = [await draft(shop, deal_id) for _ in range(MOST_IN_A_BATCH + 6)]
+    pool = shop.resources.pool
+    async with asyncio.timeout(5), pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM deals WHERE id = $1 FOR UPDATE", deal_id)
+        async with OrderWriter(pool) as writer:
+            callers = [asyncio.create_task(writer.submit(each)) for each in drafts]
+            while not await other.fetchval(
+                "SELECT EXISTS (SELECT FROM pg_locks"
+                " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+            ):
+                await asyncio.sleep(0)
+        answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [TryLater] * len(drafts)
+    assert await shop.rows(deal_id) == (100, 0, 0)
 
 
 async def test_a_server_that_shuts_down_in_mid_batch_is_asked_again(
