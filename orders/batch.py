@@ -61,7 +61,15 @@ async def place_batch(
         winners = [d for d in drafts if outcomes[d.order_id] == Placed(d.order_id, fresh=True)]
         if winners:
             await _write(connection, winners, deals)
-        await _keep_keys(connection, drafts, known, outcomes)
+        await _keep_keys(
+            connection,
+            [
+                draft
+                for draft in drafts
+                if draft.order_id in known
+                and outcomes[draft.order_id] == Placed(draft.order_id, fresh=False)
+            ],
+        )
     return [outcomes[draft.order_id] for draft in drafts]
 
 
@@ -114,14 +122,8 @@ def _refusal(
 
 async def _known(connection: Connection, drafts: Sequence[Draft]) -> dict[str, Outcome]:
     """Outcomes of orders that need no claim: their key, else their own row, decides."""
-    rows = await connection.fetch(
-        sql("known_orders"),
-        [draft.user_id for draft in drafts],
-        [draft.key for draft in drafts],
-        [draft.order_id for draft in drafts],
-    )
     known: dict[str, Outcome] = {}
-    for draft, row in zip(drafts, rows, strict=True):
+    for draft, row in zip(drafts, await _find(connection, drafts), strict=True):
         if row["request_hash"] is not None:
             known[draft.order_id] = (
                 Placed(row["key_order_id"], fresh=False)
@@ -135,6 +137,17 @@ async def _known(connection: Connection, drafts: Sequence[Draft]) -> dict[str, O
     return known
 
 
+async def _find(connection: Connection, drafts: Sequence[Draft]) -> list[asyncpg.Record]:
+    """What there is of the keys and orders of these drafts, a row for each."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        sql("known_orders"),
+        [draft.user_id for draft in drafts],
+        [draft.key for draft in drafts],
+        [draft.order_id for draft in drafts],
+    )
+    return rows
+
+
 async def _bought(connection: Connection, drafts: Sequence[Draft]) -> dict[Buyer, int]:
     """What these buyers have of these deals, read after the deals were locked."""
     pairs = list({(draft.user_id, line.deal_id) for draft in drafts for line in draft.lines})
@@ -146,19 +159,8 @@ async def _bought(connection: Connection, drafts: Sequence[Draft]) -> dict[Buyer
     return bought
 
 
-async def _keep_keys(
-    connection: Connection,
-    drafts: Sequence[Draft],
-    known: dict[str, Outcome],
-    outcomes: dict[str, Outcome],
-) -> None:
+async def _keep_keys(connection: Connection, repeats: Sequence[Draft]) -> None:
     """Remember the keys with which orders were repeated that had been placed with another key."""
-    repeats = [
-        draft
-        for draft in drafts
-        if draft.order_id in known
-        and outcomes[draft.order_id] == Placed(draft.order_id, fresh=False)
-    ]
     if repeats:
         await connection.execute(
             sql("claim_keys"),
@@ -251,17 +253,28 @@ async def _shut_gates(
 
 
 async def look_up(pool: asyncpg.Pool, drafts: Sequence[Draft]) -> list[Placed | None]:
-    """Which of these orders are in Postgres, after an unknown outcome.
+    """Which of these orders are in Postgres, after an unknown outcome. May be repeated.
 
+    An order that another request placed is told as a repeat of it, and this request's key is kept.
     None is not a no: the transaction may still be on its way.
     """
-    rows = await pool.fetch(
-        sql("known_orders"),
-        [draft.user_id for draft in drafts],
-        [draft.key for draft in drafts],
-        [draft.order_id for draft in drafts],
-    )
-    return [
-        Placed(draft.order_id, fresh=True) if row["status"] not in (None, "ABANDONED") else None
-        for draft, row in zip(drafts, rows, strict=True)
-    ]
+    async with pool.acquire() as connection:
+        rows = await _find(connection, drafts)
+        found = [_found(draft, row) for draft, row in zip(drafts, rows, strict=True)]
+        repeats = [
+            draft
+            for draft, placed in zip(drafts, found, strict=True)
+            if placed and not placed.fresh
+        ]
+        await _keep_keys(connection, repeats)
+    return found
+
+
+def _found(draft: Draft, row: asyncpg.Record) -> Placed | None:
+    """The order as placed, fresh where the row and its key are what this draft would write."""
+    if row["status"] in (None, "ABANDONED"):
+        return None
+    if row["request_hash"] not in (None, draft.request_hash):
+        return None  # the key is another request's: a repeat is told so
+    mine = row["key_order_id"] == draft.order_id and row["placed_at"] == draft.placed_at
+    return Placed(draft.order_id, fresh=mine)

@@ -182,7 +182,7 @@ class OrderWriter:
         while open_tickets and loop.time() < deadline:
             try:
                 found = await look_up(self._pool, [draft for draft, _ in open_tickets])
-            except OUT_OF_REACH:
+            except (*OUT_OF_REACH, asyncpg.DeadlockDetectedError):
                 await asyncio.sleep(LOOK_UP_EVERY_SECONDS)
                 continue
             for (_, future), placed in zip(open_tickets, found, strict=True):

@@ -1,6 +1,7 @@
 """Orders enter Postgres together; each has its own outcome, and none is lost or doubled."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -205,6 +206,64 @@ async def test_an_unknown_outcome_is_looked_up(shop: Shop, monkeypatch: pytest.M
     async with OrderWriter(shop.resources.pool) as writer:
         assert await writer.submit(lost) == Placed(lost.order_id, fresh=True)
     assert await shop.rows(deal_id) == (10, 1, 0)
+
+
+@pytest.mark.parametrize("key", ["the same", "another"])
+async def test_an_order_of_another_request_is_not_looked_up_as_ones_own(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """One of two requests for a checkout places it; the connection of the other is lost."""
+    deal_id = await shop.deal()
+    lost = await draft(shop, deal_id, key="the same")
+    earlier = timedelta(seconds=20)
+    theirs = replace(
+        lost,
+        key=key,
+        placed_at=lost.placed_at - earlier,
+        payment_due_at=lost.payment_due_at - earlier,
+    )
+
+    async def lose(*_: object, **__: object) -> list[object]:
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+
+    assert await place(shop, theirs) == [Placed(lost.order_id, fresh=True)]
+    monkeypatch.setattr("orders.writer.place_batch", lose)
+    async with OrderWriter(shop.resources.pool) as writer:
+        assert await writer.submit(lost) == Placed(lost.order_id, fresh=False)
+    kept = await shop.resources.pool.fetch(
+        "SELECT key, request_hash FROM idempotency_keys WHERE order_id = $1", lost.order_id
+    )
+    assert {tuple(row) for row in kept} == {(k, lost.request_hash) for k in {"the same", key}}
+    assert await shop.rows(deal_id) == (10, 1, 0)
+
+
+async def test_an_order_whose_key_another_request_took_is_left_to_a_repeat(shop: Shop) -> None:
+    deal_id, user_id = await shop.deal(limit=2), buyer()
+    lost = await draft(shop, deal_id, user_id=user_id, key="k")
+    other = await draft(shop, deal_id, user_id=user_id, key="k", request_hash=b"other")
+    await place(shop, other, replace(lost, key="its own"))
+    assert await look_up(shop.resources.pool, [lost]) == [None]
+
+
+async def test_looking_up_outlives_a_deadlock(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = await draft(shop, await shop.deal())
+    troubles: list[Exception] = [asyncpg.DeadlockDetectedError("deadlock detected")]
+
+    async def commit_then_lose(
+        connection: asyncpg.Connection, drafts: list[Draft], *, look_first: bool
+    ) -> list[object]:
+        await place_batch(connection, drafts, look_first=look_first)
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+
+    async def look(pool: asyncpg.Pool, drafts: list[Draft]) -> list[Placed | None]:
+        if troubles:
+            raise troubles.pop()
+        return await look_up(pool, drafts)
+
+    monkeypatch.setattr("orders.writer.place_batch", commit_then_lose)
+    monkeypatch.setattr("orders.writer.look_up", look)
+    async with asyncio.timeout(5), OrderWriter(shop.resources.pool) as writer:
+        assert await writer.submit(placed) == Placed(placed.order_id, fresh=True)
 
 
 async def test_an_order_that_is_not_there_is_not_guessed(shop: Shop) -> None:
