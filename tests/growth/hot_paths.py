@@ -213,7 +213,7 @@ async def paid(tape: Tape) -> None:
 class Silent:
     """Tells nobody anything."""
 
-    async def order(self, *_: str) -> None:
+    def order(self, *_: str) -> None:
         pass
 
 
