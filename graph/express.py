@@ -80,15 +80,15 @@ class Express:
             if not found.wire:
                 found.wire = wire(found.body)
             self._on_hit()
-            return HTTPStatus.OK, b"".join((lane.head, self._lanes.name(), found.wire))
+            return HTTPStatus.OK, b"".join((lane.head, self._lanes.name(headers), found.wire))
         refusal = self._refusals.get(raw)
         if refusal is not None and self._is_refused(refusal, headers):
             self._on_refusal(refusal.deal_id)
-            return HTTPStatus.OK, b"".join((lane.head, self._lanes.name(), refusal.wire))
+            return HTTPStatus.OK, b"".join((lane.head, self._lanes.name(headers), refusal.wire))
         if not self._turnstile.is_full(for_mutations=_MUTATION in body):
             return None
         self._on_overload()
-        refused = b"".join((lane.head, self._lanes.name(), self._overloaded))
+        refused = b"".join((lane.head, self._lanes.name(headers), self._overloaded))
         return HTTPStatus.SERVICE_UNAVAILABLE, refused
 
     def remember_refusal(self, raw: Raw, deal_id: str, body: bytes, *, seconds: float) -> None:

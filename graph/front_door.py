@@ -76,7 +76,7 @@ class FrontDoor:
     ) -> AtOnce:
         """Have the endpoint answer. Never raises: what nobody foresaw is logged and masked."""
         started = perf_counter()
-        headers, name = Headers(raw=list(raw_headers)), self._lanes.name()
+        headers, name = Headers(raw=list(raw_headers)), self._lanes.name(raw_headers)
         request_id = name.decode()
         context = self._make_context(
             RequestFacts(

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph.http_answers import TELL_CACHE_STATUS, respond_body
 from graph.middleware import edge_middleware
 from graph.negotiation import GRAPHQL_JSON, JSON, answer_type, is_json
-from graph.requests import CLIENT_NAMES, BadRequest, Origins
+from graph.requests import CLIENT_NAMES, BadRequest, Origins, fit_for_a_log
 from kit.ids import ALPHABET, new_id
 from kit.settings import Settings
 
@@ -26,7 +26,7 @@ _CLIENT: Final = frozenset(name.encode() for name in CLIENT_NAMES)
 _LANE: Final = _CLIENT | {b"accept", b"content-type", b"origin", b"host"}
 # What asks for something that is not answered here.
 _ELSEWHERE: Final = frozenset(
-    {b"x-request-id", TELL_CACHE_STATUS.encode(), b"expect", b"upgrade", b"content-encoding"}
+    {TELL_CACHE_STATUS.encode(), b"expect", b"upgrade", b"content-encoding"}
 )
 # What comes from a proxy says who asks; whether it is believed is uvicorn's affair.
 FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"forwarded"})
@@ -51,8 +51,7 @@ class Lanes:
         self._settings = settings
         self._origins = Origins(settings)
         self._lanes: OrderedDict[tuple[bytes, ...], Lane | None] = OrderedDict()
-        self.name = _names()
-        """The name of the next request, of the same shape as those made by `kit.ids`."""
+        self._new_name = _names()
 
     def find(self, headers: RawHeaders) -> Lane | None:
         """The lane of a POST with these headers; None when it is the endpoint's affair."""
@@ -71,6 +70,16 @@ class Lanes:
             if len(self._lanes) > MOST_LANES:
                 self._lanes.popitem(last=False)
             return lane
+
+    def name(self, headers: RawHeaders) -> bytes:
+        """The name of a request with these headers: a proxy's or the caller's own, or a new one.
+
+        New ones are of the same shape as those made by `kit.ids`.
+        """
+        for key, given in headers:
+            if key == b"x-request-id":
+                return given if fit_for_a_log(given.decode("latin-1")) else self._new_name()
+        return self._new_name()
 
     def _open(self, headers: Headers) -> Lane | None:
         names = headers.keys()

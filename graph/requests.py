@@ -84,9 +84,14 @@ def request_id_of(scope: Scope) -> str:
     known: str | None = scope.get("request_id")
     if known is None:
         given = Headers(scope=scope).get("x-request-id", "")
-        known = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        known = given if fit_for_a_log(given) else new_id("req")
         scope["request_id"] = known
     return known
+
+
+def fit_for_a_log(given: str) -> bool:
+    """Whether a request may have the name that its caller gave it."""
+    return _REQUEST_ID.fullmatch(given) is not None
 
 
 def credentials_of(headers: Headers) -> Credentials:

@@ -129,7 +129,6 @@ async def test_what_the_endpoint_refuses_is_not_answered_for_it(
 @pytest.mark.parametrize(
     "header",
     [
-        {"X-Request-Id": "of-the-caller-42"},
         {"Tell-Cache-Status": "?1"},
         {"X-Client-Name": "another"},
         {"Accept": "text/event-stream"},
@@ -147,11 +146,16 @@ async def test_what_asks_for_more_than_the_answer_goes_its_way(
             await asyncio.sleep(0.005)
 
 
-async def test_a_caller_keeps_the_name_of_its_request(wire: Wire) -> None:
-    for _ in range(2):
-        wire.send(SHOWN, {**SAME, "X-Request-Id": "of-the-caller-42"})
+async def test_a_caller_keeps_the_name_of_its_request(edge: Edge, wire: Wire) -> None:
+    """A proxy names each request: it is answered at once all the same."""
+    await asked(wire, SHOWN, SAME)
+    before = len(edge.contexts)
+    for given, kept in (("of-the-caller-42", True), ("not fit for a log", False), ("", False)):
+        wire.send(SHOWN, {**SAME, "X-Request-Id": given})
         _, headers, _ = await wire.answer()
-        assert headers["x-request-id"] == "of-the-caller-42"
+        assert (headers["x-request-id"] == given) is kept
+        assert kept or headers["x-request-id"].startswith("req_")
+    assert len(edge.contexts) == before
 
 
 async def test_a_request_that_comes_in_pieces_is_answered_all_the_same(

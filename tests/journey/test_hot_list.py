@@ -1,3 +1,5 @@
+"""A workload of the benchmark, small, from its stores to its report."""
+
 import shutil
 from pathlib import Path
 
