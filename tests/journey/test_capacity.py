@@ -13,7 +13,7 @@ from runtime.__main__ import command_line
 def test_a_small_calibration_measures_every_kind_and_can_be_planned_with(tmp_path: Path) -> None:
     size = Size(
         turns=1, cached_reads=16, executed_lists=8, executed_deals=8, buyers=8, refusals=16,
-        sockets=10, told_seconds=0.3, idle_seconds=0.2, flush_seconds=0.01,
+        sockets=10, told_seconds=0.3, idle_seconds=1.5, flush_seconds=0.01,
         stats_seconds=0.0,
     )  # fmt: skip
     costs = calibrate(size, lambda _line: None)
