@@ -104,6 +104,7 @@ class Sources:
 class Context:
     """One operation's context, never shared with another: its loaders remember what they read.
 
+    `began_at` is when its execution began, on the monotonic clock; until then it waits its turn.
     Identical subscriptions are one operation. `present_only` asks a subscription for the present
     state alone: somebody joined those who follow already, and it must end where it would wait.
     """
@@ -121,6 +122,7 @@ class Context:
         self.event: Event | None = None
         self.sources = Sources()
         self.sold_out: str | None = None
+        self.began_at: float | None = None
         self._viewer: Viewer | None = None
 
     async def viewer(self) -> Viewer:

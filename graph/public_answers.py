@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import monotonic
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -31,10 +32,13 @@ Told: TypeAlias = tuple[CachedAnswer | Answer, Status]
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """An execution under way, for all who ask meanwhile; it lands with None when it is not."""
+    """An execution under way, or waiting for its turn, for all who ask meanwhile.
 
-    began_at: float
-    landing: asyncio.Future[CachedAnswer | None]
+    It lands with None when the answer is not for others.
+    """
+
+    context: Context
+    landing: asyncio.Future[CachedAnswer | Answer | None]
 
 
 class Execute(Protocol):
@@ -89,8 +93,10 @@ class PublicAnswers:
             self.cache.name(raw, found)
             return found, "hit"
         flight = self._flights.get(key)
-        if flight is not None and self.cache.is_fresh(flight.began_at):
+        if flight is not None and self._may_join(flight):
             shared = await asyncio.shield(flight.landing)
+            if isinstance(shared, Answer):
+                return shared, "bypass"
             if shared is not None:
                 self.cache.name(raw, shared)
                 return shared, "hit"
@@ -104,10 +110,9 @@ class PublicAnswers:
         self, key: Key, operation: Operation, context: Context, *, first: bool = False
     ) -> tuple[Answer, CachedAnswer | None]:
         """Execute it, for all who come meanwhile; what may not be shared is this caller's alone."""
-        flight = self._flights[key] = _Flight(
-            monotonic(), asyncio.get_running_loop().create_future()
-        )
-        shared: CachedAnswer | None = None
+        flight = self._flights[key] = _Flight(context, asyncio.get_running_loop().create_future())
+        shared: CachedAnswer | Answer | None = None
+        began_at = monotonic()
         try:
             answer = await self._execute(operation, context, first=first)
             if _is_shareable(answer, context):
@@ -115,18 +120,25 @@ class PublicAnswers:
                 kept = self.cache.put(
                     key,
                     body,
-                    began_at=flight.began_at,
+                    began_at=began_at if context.began_at is None else context.began_at,
                     tags=context.sources.tags,
                     seconds=self.true_for(context.sources),
                 )
                 # Whoever asked meanwhile gets it even where it is not kept: it is as new as theirs.
                 shared = kept or CachedAnswer(key, body)
                 return answer, kept
+            if answer.refused_status == HTTPStatus.SERVICE_UNAVAILABLE and not answer.executed:
+                shared = answer  # others would wait as long, and in vain
             return answer, None
         finally:
             flight.landing.set_result(shared)
             if self._flights.get(key) is flight:
                 del self._flights[key]
+
+    def _may_join(self, flight: _Flight) -> bool:
+        """Whether what it brings is new enough for whoever asks now."""
+        began_at = flight.context.began_at
+        return began_at is None or self.cache.is_fresh(began_at)
 
     def _renew_if_due(self, answer: CachedAnswer) -> None:
         if answer.renewing or not self.cache.is_due(answer):

@@ -81,7 +81,7 @@ class ResponseCache:
         # When something last changed, the newest last; what is older than any reading is dropped.
         self._touched: OrderedDict[str, float] = OrderedDict()
         self._turned: OrderedDict[str, float] = OrderedDict()
-        self._turned_at = self._forgot_at = -_NEVER
+        self._edited_at = self._forgot_at = -_NEVER
         self._empty: set[str] = set()
         self.bytes = 0
         self.dropped = 0
@@ -104,9 +104,9 @@ class ResponseCache:
     def is_fresh(self, began_at: float) -> bool:
         """Whether what was begun to be read then may be given to those who ask now.
 
-        Nothing decisive has happened since, and it is not as old as an answer may be.
+        No terms have changed since, and it is not as old as an answer may be.
         """
-        return self._turned_at < began_at and self._now() - began_at < STALE_SECONDS
+        return self._edited_at < began_at and self._now() - began_at < STALE_SECONDS
 
     def put(
         self,
@@ -171,7 +171,7 @@ class ResponseCache:
 
     def stock_changed(self, deal_id: str, _epoch: int, _version: int, available: int) -> None:
         """Let what shows this deal's stock grow old; at once where it sold out, or came back."""
-        turned = available <= 0 or deal_id in self._empty
+        turned = (available <= 0) != (deal_id in self._empty)
         if available > 0:
             self._empty.discard(deal_id)
         elif len(self._empty) < _MOST_EMPTY:
@@ -184,16 +184,18 @@ class ResponseCache:
 
     def deal_changed(self, deal_id: str) -> None:
         """Drop what shows this deal, and all lists: its terms, or its product's, are others."""
+        self._edited_at = self._now()
         self._turn(f"deal:{deal_id}")
         self._turn(CATALOGUE)
 
     def product_changed(self, product_id: str) -> None:
         """Drop what shows this product."""
+        self._edited_at = self._now()
         self._turn(f"product:{product_id}")
 
     def forget_all(self) -> None:
         """Drop everything: announcements may be missing."""
-        self._forgot_at = self._turned_at = self._now()
+        self._forgot_at = self._edited_at = self._now()
         self.dropped += len(self._answers)
         self._answers.clear()
         self._by_raw.clear()
@@ -219,8 +221,7 @@ class ResponseCache:
                 answer.good_until = min(answer.good_until, now + STALE_SECONDS)
 
     def _turn(self, tag: str) -> None:
-        self._turned_at = self._now()
-        _remember(self._turned, tag, self._turned_at)
+        _remember(self._turned, tag, self._now())
         for answer in tuple(self._by_tag.get(tag, ())):
             self.drop(answer)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from time import monotonic
 from typing import Final
 
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -126,6 +127,7 @@ class Turnstile:
         """
         if not await self._enter(is_mutation=context.operation_type == "mutation", first=first):
             return overload()
+        context.began_at = monotonic()
         try:
             result = await self._execution.once(
                 operation, context, allowed=_READS if only_reads else _READS_AND_WRITES
