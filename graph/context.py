@@ -36,6 +36,9 @@ Shared = Literal["EVERYBODY", "SESSION"]
 SHARED: Final = "shared"
 """The entry of a subscription field's metadata that says among whom one execution is shared."""
 
+CATALOGUE: Final = "catalogue"
+"""What every list of deals depends on: it changes with the terms of any deal."""
+
 OPERATOR: Final = "OPERATOR"
 STORE_AWAY: Final = "Something we need is out of reach. Please send the same request again."
 
@@ -184,7 +187,7 @@ class Context:
         """Say what the answer was read from.
 
         It is `deal:<id>` for a deal's terms, `stock:<id>` for its stock, `product:<id>`, or
-        `catalogue` for any list of deals: that changes with the terms of any of them.
+        `CATALOGUE` for any list of deals.
         """
         self.sources.tags.update(tags)
 

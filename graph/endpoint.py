@@ -43,7 +43,7 @@ from graph.requests import (
 )
 from graph.response_cache import CachedAnswer, Raw
 from graph.switchboard import Switchboard
-from graph.turnstile import Turnstile
+from graph.turnstile import READS, READS_AND_WRITES, Turnstile
 from kit.settings import Settings
 from orders.errors import OUT_OF_REACH
 
@@ -57,9 +57,6 @@ _CACHE_STATUS: Final[dict[Status, str]] = {
 }
 # Before the client's name, so that the bytes of a GET never are those of a POST.
 _GET: Final = b"GET\n"
-
-_READS: Final = (OperationType.QUERY,)
-_READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
 
 
 class GraphQLEndpoint:
@@ -213,7 +210,7 @@ class GraphQLEndpoint:
         audience = self._board.groups.audience(operation)
         results: Results
         if audience is None:
-            allowed = _READS if method == "GET" else _READS_AND_WRITES
+            allowed = READS if method == "GET" else READS_AND_WRITES
             results = partial(answered, self._board.errands, operation, facts, allowed)
         else:
             results = partial(followed, self._board.groups, operation, audience, facts)

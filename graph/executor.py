@@ -129,11 +129,7 @@ class EdgeExecutor(Executor[Any]):
         except Exception:
             self._give_up(results[name] for name in waiting)
             raise
-        if not waiting:
-            return results
-        if all_pending:
-            return Pending(partial(one_by_one, results, waiting))
-        return self._together(results, waiting)
+        return self._when_known(results, waiting, all_pending=all_pending)
 
     def execute_field(
         self,
@@ -234,6 +230,10 @@ class EdgeExecutor(Executor[Any]):
         except Exception:
             self._give_up(results[index] for index in waiting)
             raise
+        return self._when_known(results, waiting, all_pending=all_pending)
+
+    def _when_known(self, results: Value, waiting: list[Any], *, all_pending: bool) -> Value:
+        """The results, once those that wait in it are known."""
         if not waiting:
             return results
         if all_pending:

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, TypeAlias
 
+from graph.context import CATALOGUE
+
 Key: TypeAlias = tuple[str, str | None, bytes]
 """What was asked: the document, the operation's name, the variables in canonical JSON."""
 
 Raw: TypeAlias = tuple[bytes, bytes]
 """How it was asked: the method and the client's name, and the request's bytes as they came."""
-
-CATALOGUE: Final = "catalogue"
-"""What every list of deals depends on: it changes with the terms of any deal."""
 
 # A change of stock is heard of at most 100 ms after it was made (see the announcer). From then on
 # an answer is read anew after the first of these, and no longer given after the second: together,

@@ -29,8 +29,8 @@ MOST_IN_A_ROW: Final = 3
 _ON_TIME_SECONDS: Final = 0.005
 _LATE_SECONDS: Final = 0.02
 
-_READS: Final = (OperationType.QUERY,)
-_READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
+READS: Final = (OperationType.QUERY,)
+READS_AND_WRITES: Final = (OperationType.QUERY, OperationType.MUTATION)
 
 
 class _Line:
@@ -130,7 +130,7 @@ class Turnstile:
         context.began_at = monotonic()
         try:
             result = await self._execution.once(
-                operation, context, allowed=_READS if only_reads else _READS_AND_WRITES
+                operation, context, allowed=READS if only_reads else READS_AND_WRITES
             )
         except CannotGetOperationTypeError as error:
             raise BadRequest(error.as_http_error_reason()) from None

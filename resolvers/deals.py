@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias, cast
 
 import strawberry
 
-from graph.context import ApiError, Info
+from graph.context import CATALOGUE, ApiError, Info
 from kit.ids import sibling
 from loaders.batches import Loading, made_of
 from models import records
@@ -230,7 +230,7 @@ class DealQuery:
         """Read one page of the shelf; what is below a deal is read only when it is asked for."""
         page_asked = window(first, after)
         shelf = info.context.resources.shelf
-        info.context.depends_on("catalogue")
+        info.context.depends_on(CATALOGUE)
         try:
             page = await shelf.page(
                 phase=None if phase is None else cast("Phase", phase.name),

@@ -1,10 +1,13 @@
 """Which tests need programs that this machine does not have, and how to get them."""
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import pytest
 
 NODE_VERSION = 20  # of graphql-ws
 GET_NODE = f"node {NODE_VERSION} or newer and npm: apt-get install nodejs npm"
@@ -34,6 +37,12 @@ def find_left_out() -> dict[str, LeftOut]:
         "browser": (*chromium, *node),
     }
     return {folder: LeftOut(folder, missing) for folder, missing in needs.items() if missing}
+
+
+def needs(program: str, package: str) -> pytest.MarkDecorator:
+    """For a test that runs a program: left out without it, but for CI, where it fails then."""
+    missing = shutil.which(program) is None and os.environ.get("CI") != "true"
+    return pytest.mark.skipif(missing, reason=f"no {program}: apt-get install {package}")
 
 
 def _has_node() -> bool:

@@ -1,19 +1,17 @@
-import shutil
-
 import pytest
 from redis import Redis
 
 from bench.ceiling import NoScript, ceiling, sent_script
 from kit.settings import Settings
+from tests.left_out import needs
 
 SCRIPT = "redis.call('hset', KEYS[1], ARGV[1], ARGV[2]) return 'HELD'"
 BUYER = "usr_0123456789abcdef0123456789"
 KEY = "{deal:ceiling}:holds"
 
 
+@needs("redis-benchmark", "redis-tools")
 def test_the_script_that_was_sent_is_found_and_run_for_other_buyers(settings: Settings) -> None:
-    if not shutil.which("redis-benchmark"):
-        pytest.skip("no redis-benchmark: apt-get install redis-tools")
     with Redis.from_url(settings.redis_url) as client:
         sha = client.script_load(SCRIPT)
 

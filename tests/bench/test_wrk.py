@@ -1,5 +1,4 @@
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bench.wrk import Buyers, Load, LoadFailed, load, load_page, read_load
+from tests.left_out import needs
 
 TOLD = (
     '{"requests": 1234.000, "microseconds": 2000500.000, "bytes": 99.000, "failed": 2.000,'
@@ -71,7 +71,7 @@ def port() -> Iterator[int]:
         serving.join()
 
 
-needs_wrk = pytest.mark.skipif(not shutil.which("wrk"), reason="no wrk: apt-get install wrk")
+needs_wrk = needs("wrk", "wrk")
 
 
 @needs_wrk

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from graph.context import CATALOGUE
 from graph.response_cache import (
-    CATALOGUE,
     MOST_RAW,
     MOST_SECONDS,
     RENEW_SECONDS,

@@ -1,16 +1,14 @@
 """A workload of the benchmark, small, from its stores to its report."""
 
-import shutil
 from pathlib import Path
-
-import pytest
 
 from bench.registry import named
 from bench.run import run
 from bench.workload import Options
+from tests.left_out import needs
 
 
-@pytest.mark.skipif(not shutil.which("wrk"), reason="no wrk: apt-get install wrk")
+@needs("wrk", "wrk")
 def test_a_small_run_of_the_hot_list_is_measured_to_its_end(tmp_path: Path) -> None:
     said: list[str] = []
     findings, page = run(
